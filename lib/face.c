@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * face.c - an upper port whose packets are sent through an adapter
+ *
+ * A face takes from its port only what the send queue has room for, so that a full queue
+ * pushes back on the program behind the port and nothing is lost here.
+ */
+#include "vnic.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+
+#include "adapter.h"
+
+#define BURST_DEFAULT 32
+#define COMPLETIONS_BURST 64
+
+enum { F_RECEIVED, F_COMPLETED, F_SENT, F_ABORTED, F_REJECTED, F_DROPPED, F_BACKPRESSURE, F_COUNTS };
+
+struct vnic_face {
+	struct vnic_client *client;
+	struct vnic_sender *sender;
+	struct vnic_nbl_pool *pool;
+	struct vnic_idrule rule;
+	uint64_t id_prefix; /* in place */
+	uint16_t port;
+	uint16_t rx_queue;
+	uint16_t burst;
+	uint16_t nbl_packets;
+	_Atomic bool receive;
+	_Atomic uint64_t count[F_COUNTS]; /* one writer, read relaxed */
+};
+
+static void grow(struct vnic_face *f, uint32_t which, uint64_t by)
+{
+	atomic_store_explicit(&f->count[which],
+			      atomic_load_explicit(&f->count[which], memory_order_relaxed) + by,
+			      memory_order_relaxed);
+}
+
+static void *undo(struct vnic_face *f)
+{
+	int error = rte_errno;
+
+	vnic_sender_destroy(f->sender);
+	vnic_client_close(f->client);
+	vnic_nbl_pool_destroy(f->pool);
+	rte_free(f);
+	rte_errno = error;
+	return NULL;
+}
+
+struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_face_conf *conf)
+{
+	struct vnic_face *f;
+
+	if (conf->name == NULL || conf->burst > VNIC_BURST_MAX || conf->nbl_packets == 0 ||
+	    conf->rule.kind > VNIC_IDRULE_CONSTANT ||
+	    (conf->rule.kind == VNIC_IDRULE_BYTES && (conf->rule.width == 0 || conf->rule.width > 7))) {
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	f = rte_zmalloc_socket("vnic_face", sizeof(*f), VNIC__LINE, a->numa_node);
+	if (f == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	f->port = conf->port;
+	f->rx_queue = conf->rx_queue;
+	f->burst = conf->burst != 0 ? conf->burst : BURST_DEFAULT;
+	f->nbl_packets = conf->nbl_packets;
+	f->rule = conf->rule;
+	atomic_init(&f->receive, true);
+	/* as many NBLs as may be outstanding, so that none is ever lacking */
+	f->pool = vnic_nbl_pool_create(conf->name, 2 * conf->depth + VNIC_BURST_MAX, f->nbl_packets,
+				       a->numa_node);
+	if (f->pool == NULL)
+		return undo(f);
+	f->client = vnic_client_open(a);
+	if (f->client == NULL)
+		return undo(f);
+	f->id_prefix = (uint64_t)vnic_client_prefix(f->client) << VNIC_CANCEL_ID_PREFIX_SHIFT;
+	f->sender = vnic_sender_create(f->client, f->pool, conf->depth);
+	return f->sender == NULL ? undo(f) : f;
+}
+
+int vnic_face_destroy(struct vnic_face *f)
+{
+	if (f == NULL)
+		return 0;
+	if (vnic_sender_outstanding(f->sender) != 0)
+		return -EBUSY;
+	undo(f);
+	return 0;
+}
+
+static uint32_t take_completions(struct vnic_face *f)
+{
+	struct vnic_nbl *nbl[COMPLETIONS_BURST];
+	uint16_t n = vnic_sender_poll(f->sender, nbl, COMPLETIONS_BURST);
+
+	for (uint16_t i = 0; i < n; i++) {
+		uint16_t left = nbl[i]->nb_packets - nbl[i]->nb_sent;
+
+		grow(f, F_COMPLETED, nbl[i]->nb_packets);
+		grow(f, F_SENT, nbl[i]->nb_sent);
+		if (left == 0)
+			continue;
+		grow(f, nbl[i]->status == VNIC_STATUS_SEND_ABORTED ? F_ABORTED : F_REJECTED, left);
+		rte_pktmbuf_free_bulk(vnic_nbl_packets(nbl[i]) + nbl[i]->nb_sent, left);
+	}
+	if (n != 0)
+		vnic_nbl_free(f->pool, nbl, n);
+	return n;
+}
+
+/* Neighbours of one id share an NBL as far as nbl_packets allows. */
+static uint16_t make_nbls(struct vnic_face *f, struct rte_mbuf **packet, uint16_t n,
+			  struct vnic_nbl **nbl)
+{
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		uint64_t id = f->id_prefix | vnic_idrule_apply(&f->rule, packet[i]);
+
+		if (k == 0 || nbl[k - 1]->cancel_id != id || nbl[k - 1]->nb_packets == f->nbl_packets) {
+			nbl[k]->cancel_id = id;
+			nbl[k]->nb_packets = 0;
+			k++;
+		}
+		vnic_nbl_packets(nbl[k - 1])[nbl[k - 1]->nb_packets++] = packet[i];
+	}
+	return k;
+}
+
+static uint32_t receive(struct vnic_face *f)
+{
+	struct rte_mbuf *packet[VNIC_BURST_MAX];
+	struct vnic_nbl *nbl[VNIC_BURST_MAX];
+	uint16_t room = vnic_sender_room(f->sender, f->burst), n, k;
+
+	if (room < f->burst)
+		grow(f, F_BACKPRESSURE, 1);
+	if (room == 0)
+		return 0;
+	n = rte_eth_rx_burst(f->port, f->rx_queue, packet, room);
+	if (n == 0)
+		return 0;
+	if (vnic_nbl_alloc(f->pool, nbl, n) != 0) {
+		grow(f, F_DROPPED, n);
+		rte_pktmbuf_free_bulk(packet, n);
+		return n;
+	}
+	k = make_nbls(f, packet, n, nbl);
+	if (k < n)
+		vnic_nbl_free(f->pool, nbl + k, n - k);
+	grow(f, F_RECEIVED, n);
+	vnic_send(f->sender, nbl, k); /* takes all: there is room */
+	return n;
+}
+
+uint32_t vnic_face_poll(struct vnic_face *f)
+{
+	uint32_t work = take_completions(f);
+
+	/* relaxed: a wish, not an order of events */
+	if (atomic_load_explicit(&f->receive, memory_order_relaxed))
+		work += receive(f);
+	return work;
+}
+
+void vnic_face_stop_receive(struct vnic_face *f)
+{
+	atomic_store_explicit(&f->receive, false, memory_order_relaxed);
+}
+
+void vnic_face_stats_get(const struct vnic_face *f, struct vnic_face_stats *st)
+{
+	uint64_t v[F_COUNTS];
+
+	for (uint32_t i = 0; i < F_COUNTS; i++)
+		v[i] = atomic_load_explicit(&f->count[i], memory_order_relaxed);
+	*st = (struct vnic_face_stats){
+		.received = v[F_RECEIVED] + v[F_DROPPED], .completed = v[F_COMPLETED], .sent = v[F_SENT],
+		.aborted = v[F_ABORTED], .rejected = v[F_REJECTED], .dropped = v[F_DROPPED],
+		.backpressure = v[F_BACKPRESSURE]};
+}
+
+struct vnic_client *vnic_face_client(const struct vnic_face *f)
+{
+	return f->client;
+}
+
+uint32_t vnic_face_outstanding(const struct vnic_face *f)
+{
+	return vnic_sender_outstanding(f->sender);
+}
