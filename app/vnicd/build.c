@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * build.c - ports, adapters and faces as the configuration names them
+ */
+#include "vnicd.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#define MBUFS_SPARE 2048u
+
+static int fail(struct vnicd *d, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(d->why, sizeof(d->why), format, ap);
+	va_end(ap);
+	return -1;
+}
+
+static const char *cure(int error)
+{
+	switch (error) {
+	case ENOMEM: return "give EAL more memory (-m MIB), or lower depth or mbufs";
+	case EINVAL: return "a value does not fit the port; see its limits";
+	case ENOSPC: return "fewer of them";
+	case EEXIST: return "choose another name";
+	default: return "see --reference";
+	}
+}
+
+static int open_one(struct vnicd *d, const char *section, const char *devargs,
+		    const struct vnic_port_conf *conf, uint32_t nb_mbufs, uint16_t *port)
+{
+	char why[VNICD_LINE / 2];
+
+	if (vnic_port_open(devargs, conf, nb_mbufs, port, why, sizeof(why)) == 0)
+		return 0;
+	return fail(d, "%s: %s: %s", d->conf.path, section, why);
+}
+
+/* Packets of a face are in its port, its queue and the lower port at once. */
+static uint32_t face_mbufs(const struct vnicd *d, const struct conf_face *f)
+{
+	const struct conf_adapter *a = &d->conf.adapter[f->adapter_index];
+
+	if (f->mbufs != 0)
+		return (uint32_t)f->mbufs;
+	return (uint32_t)(a->depth * f->nbl_packets) + MBUFS_SPARE;
+}
+
+int vnicd_ports_open(struct vnicd *d)
+{
+	char section[64];
+
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		const struct conf_adapter *a = &d->conf.adapter[i];
+		struct vnic_port_conf conf = {.tx_desc = (uint16_t)a->in_flight,
+					      .mtu = (uint32_t)a->mtu, .numa_node = (int)a->numa_node};
+
+		d->adapter[i].conf = a;
+		snprintf(section, sizeof(section), "adapter %s", a->name);
+		if (open_one(d, section, a->port, &conf, MBUFS_SPARE, &d->adapter[i].port) != 0)
+			return -1;
+		d->adapter[i].port_open = true;
+	}
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
+		const struct conf_face *f = &d->conf.face[i];
+		struct vnic_port_conf conf = {.mtu = (uint32_t)f->mtu, .numa_node = -1};
+
+		d->face[i].conf = f;
+		snprintf(section, sizeof(section), "face %s", f->name);
+		if (open_one(d, section, f->port, &conf, face_mbufs(d, f), &d->face[i].port) != 0)
+			return -1;
+		d->face[i].port_open = true;
+	}
+	return 0;
+}
+
+void vnicd_ports_close(struct vnicd *d)
+{
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		if (d->face[i].port_open)
+			vnic_port_close(d->face[i].port);
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (d->adapter[i].port_open)
+			vnic_port_close(d->adapter[i].port);
+}
+
+int vnicd_adapters_create(struct vnicd *d)
+{
+	d->control = vnic_control_create((int)rte_lcore_to_socket_id(d->control_lcore));
+	if (d->control == NULL)
+		return fail(d, "control: %s; %s", rte_strerror(rte_errno), cure(rte_errno));
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		const struct conf_adapter *a = &d->conf.adapter[i];
+		int node = (int)rte_lcore_to_socket_id(d->adapter[i].lcore);
+		struct vnic_adapter_conf conf = {
+			.name = a->name, .port = d->adapter[i].port, .burst = (uint16_t)a->burst,
+			.max_frame = (uint32_t)a->max_frame, .in_flight = (uint32_t)a->in_flight,
+			.pacing = {.packets_per_s = a->packets_per_s, .bits_per_s = a->bits_per_s,
+				   .burst_packets = (uint32_t)a->burst_packets},
+			.numa_node = a->numa_node >= 0 ? (int)a->numa_node : node};
+
+		d->adapter[i].adapter = vnic_adapter_create(d->control, &conf);
+		if (d->adapter[i].adapter == NULL)
+			return fail(d, "%s: adapter %s: %s; %s", d->conf.path, a->name,
+				    rte_strerror(rte_errno), cure(rte_errno));
+		if (vnic_adapter_in_flight(d->adapter[i].adapter) == 2)
+			fprintf(stderr, "vnicd: adapter %s: in_flight = %u is not enforced: the port "
+				"does not tell what it holds; set its queue size in its devargs\n",
+				a->name, conf.in_flight);
+		d->abort[i] = vnic_ticket_create(-1);
+		if (d->abort[i] == NULL)
+			return fail(d, "ticket: %s", cure(ENOMEM));
+	}
+	return 0;
+}
+
+void vnicd_adapters_destroy(struct vnicd *d)
+{
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		vnic_ticket_destroy(d->abort[i]);
+		vnic_adapter_destroy(d->adapter[i].adapter);
+	}
+	vnic_control_destroy(d->control);
+}
+
+int vnicd_faces_create(struct vnicd *d)
+{
+	static const enum vnic_idrule_kind kind[] = {
+		[CONF_ID_FLOW] = VNIC_IDRULE_FLOW, [CONF_ID_VLAN] = VNIC_IDRULE_VLAN,
+		[CONF_ID_BYTES] = VNIC_IDRULE_BYTES, [CONF_ID_CONSTANT] = VNIC_IDRULE_CONSTANT};
+
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
+		const struct conf_face *f = &d->conf.face[i];
+		struct vnicd_adapter *a = &d->adapter[f->adapter_index];
+		char name[CONF_NAME];
+		struct vnic_face_conf conf = {
+			.name = name, .port = d->face[i].port, .burst = (uint16_t)f->burst,
+			.nbl_packets = (uint16_t)f->nbl_packets, .depth = (uint32_t)a->conf->depth,
+			.rule = {.kind = kind[f->id], .offset = (uint16_t)f->id_offset,
+				 .width = (uint8_t)f->id_width, .value = f->id_value}};
+
+		snprintf(name, sizeof(name), "face%u", i);
+		d->face[i].face = vnic_face_create(a->adapter, &conf);
+		if (d->face[i].face == NULL)
+			return fail(d, "%s: face %s: %s; %s", d->conf.path, f->name,
+				    rte_strerror(rte_errno), cure(rte_errno));
+	}
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		rte_cpuset_t cpus = rte_lcore_cpuset(d->adapter[i].lcore);
+		char text[VNICD_LINE];
+
+		for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+			if (CPU_ISSET(cpu, &cpus)) {
+				vnic_adapter_check_numa(d->adapter[i].adapter, cpu, text, sizeof(text));
+				fputs(text, stderr);
+				break;
+			}
+	}
+	return 0;
+}
+
+void vnicd_faces_destroy(struct vnicd *d)
+{
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		vnic_face_destroy(d->face[i].face);
+}

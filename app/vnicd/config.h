@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * config.h - what vnicd is told: one table of options for the file, the command line,
+ * --help and the reference page
+ *
+ * Main thread only.
+ */
+#ifndef VNICD_CONFIG_H
+#define VNICD_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CONF_ADAPTERS_MAX 16
+#define CONF_FACES_MAX 16
+#define CONF_LIST_MAX 64
+#define CONF_TEXT 256
+#define CONF_NAME 24
+
+enum conf_shutdown { CONF_SHUTDOWN_CANCEL, CONF_SHUTDOWN_DRAIN };
+enum conf_id { CONF_ID_FLOW, CONF_ID_VLAN, CONF_ID_BYTES, CONF_ID_CONSTANT };
+enum conf_plan { CONF_PLAN_QUEUED, CONF_PLAN_RANDOM, CONF_PLAN_LIST };
+
+/* [vnicd] */
+struct conf_global {
+	uint64_t seconds;        /* 0: until a signal */
+	uint64_t shutdown;       /* enum conf_shutdown */
+	uint64_t drain_ms;       /* bound of a drain; what is left then is cancelled */
+	uint64_t progress;       /* 0 or 1: a line per second */
+	char report[CONF_TEXT];  /* folder for the report's files, "" none */
+	int64_t control_lcore;   /* -1: chosen */
+};
+
+/* [adapter NAME] */
+struct conf_adapter {
+	char name[CONF_NAME];
+	char port[CONF_TEXT];
+	uint64_t queues;
+	uint64_t depth;
+	uint64_t burst;
+	uint64_t packets_per_s;
+	uint64_t bits_per_s;
+	uint64_t burst_packets;
+	uint64_t in_flight;
+	uint64_t max_frame;
+	uint64_t mtu;
+	int64_t lcore;
+	int64_t numa_node;
+};
+
+/* [face NAME] */
+struct conf_face {
+	char name[CONF_NAME];
+	char port[CONF_TEXT];
+	char adapter[CONF_NAME]; /* "": the only one */
+	uint32_t adapter_index;  /* filled after all is read */
+	uint64_t id;             /* enum conf_id */
+	uint64_t id_offset;
+	uint64_t id_width;
+	uint64_t id_value;
+	uint64_t nbl_packets;
+	uint64_t burst;
+	uint64_t mbufs;          /* rx buffers of the port; 0: chosen from the depth */
+	uint64_t mtu;
+};
+
+/* [plan] */
+struct conf_plan_section {
+	uint64_t cancels_per_s; /* 0: no plan */
+	uint64_t ids;           /* enum conf_plan */
+	char list[CONF_TEXT];   /* ids, decimal or 0x..., separated by commas */
+	uint64_t list_id[CONF_LIST_MAX];
+	uint32_t list_len;
+	char adapter[CONF_NAME]; /* "": each in turn */
+	uint64_t seed;
+};
+
+struct conf {
+	char path[CONF_TEXT];
+	struct conf_global global;
+	struct conf_plan_section plan;
+	struct conf_adapter adapter[CONF_ADAPTERS_MAX];
+	struct conf_face face[CONF_FACES_MAX];
+	uint32_t nb_adapters;
+	uint32_t nb_faces;
+};
+
+enum conf_action { CONF_RUN, CONF_EXIT_OK, CONF_EXIT_ERROR };
+
+/* Read the command line behind EAL's `--` (argv[0] is the program) and the file it names.
+ * `conf` is complete on CONF_RUN only. On CONF_EXIT_ERROR one line with file, line, cause
+ * and what is allowed went to `err`; on CONF_EXIT_OK (--help, --reference, --version) the
+ * text went to `out`. */
+enum conf_action conf_read(struct conf *conf, int argc, char **argv, FILE *out, FILE *err);
+
+#endif

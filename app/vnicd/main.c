@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * main.c - vnicd: a virtual NIC whose queued packets can be cancelled by id
+ */
+#include "vnicd.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_eal.h>
+
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number)
+{
+	(void)number;
+	signalled = 1;
+}
+
+static int signals_catch(struct vnicd *d)
+{
+	struct sigaction act = {.sa_handler = on_signal};
+
+	(void)d;
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	return 0;
+}
+
+/* What must be there before traffic, in this order; undone in reverse. The last two end
+ * in serve(), before the account. */
+static const struct {
+	int (*up)(struct vnicd *d);
+	void (*down)(struct vnicd *d);
+} steps[] = {
+	{signals_catch, NULL},
+	{vnicd_lcores_choose, NULL},
+	{vnicd_ports_open, vnicd_ports_close},
+	{vnicd_adapters_create, vnicd_adapters_destroy},
+	{vnicd_faces_create, vnicd_faces_destroy},
+	{vnicd_plan_create, vnicd_plan_destroy},
+	{vnicd_telemetry_start, NULL},
+	{vnicd_lcores_start, NULL},
+};
+
+#define STEPS (sizeof(steps) / sizeof(steps[0]))
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Until the time is over or a signal comes: a line per second, and the main lcore's own
+ * share of polling where EAL has no lcore to spare. */
+static void run(struct vnicd *d)
+{
+	const struct timespec nap = {.tv_nsec = 5000000};
+	double start = now_s();
+	uint64_t second = 1;
+
+	while (!signalled) {
+		double passed = now_s() - start;
+
+		if (passed >= (double)second) {
+			if (d->conf.global.progress)
+				vnicd_report_progress(d, second);
+			if (second == d->conf.global.seconds)
+				return;
+			second++;
+		}
+		if (!vnicd_lcores_main_polls(d))
+			nanosleep(&nap, NULL);
+		for (uint32_t i = 0; vnicd_lcores_main_polls(d) && i < 1000; i++)
+			vnicd_lcores_poll_main(d);
+	}
+}
+
+static int serve(struct vnicd *d)
+{
+	size_t up = 0;
+	bool good = false;
+
+	while (up < STEPS && steps[up].up(d) == 0)
+		up++;
+	if (up == STEPS) {
+		run(d);
+		vnicd_telemetry_stop(d);
+		vnicd_shutdown(d);
+		vnicd_lcores_stop(d);
+		good = vnicd_report_final(d);
+	} else {
+		vnicd_telemetry_stop(d);
+		fprintf(stderr, "vnicd: %s\n", d->why);
+		up++; /* a step that failed half-way is undone too */
+	}
+	while (up-- > 0)
+		if (steps[up].down != NULL)
+			steps[up].down(d);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* EAL's arguments end at the first `--`; without one all are ours. */
+static int eal_arguments(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--") == 0)
+			return i;
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	int eal_argc = eal_arguments(argc, argv), rc;
+	bool split = eal_argc < argc && strcmp(argv[eal_argc], "--") == 0;
+	int skip = split ? eal_argc : 0;
+	struct vnicd *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return EXIT_FAILURE;
+	argv[skip] = argv[0];
+	switch (conf_read(&d->conf, argc - skip, argv + skip, stdout, stderr)) {
+	case CONF_EXIT_OK: rc = EXIT_SUCCESS; goto out;
+	case CONF_EXIT_ERROR: rc = EXIT_FAILURE; goto out;
+	case CONF_RUN: break;
+	}
+	if (vnicd_eal_start(eal_argc, argv, d->why, sizeof(d->why)) < 0) {
+		fprintf(stderr, "vnicd: %s\n", d->why);
+		rc = EXIT_FAILURE;
+		goto out;
+	}
+	rc = serve(d);
+	rte_eal_cleanup();
+out:
+	free(d);
+	return rc;
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * report.c - what the daemon says of its work: a line per second, tables at the end
+ */
+#include "vnicd.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_ethdev.h>
+
+#define BAR 44
+#define OCTAVES 47
+
+static void add(struct vnic_adapter_stats *sum, const struct vnic_adapter_stats *one)
+{
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)one;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
+		to[i] += from[i];
+}
+
+static void gather_stats(const struct vnicd *d, struct vnic_adapter_stats *sum)
+{
+	struct vnic_adapter_stats one;
+
+	memset(sum, 0, sizeof(*sum));
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		vnic_adapter_stats_get(d->adapter[i].adapter, &one);
+		add(sum, &one);
+	}
+}
+
+static void gather_latency(const struct vnicd *d, enum vnic_latency which, struct vnic_histogram *sum)
+{
+	static struct vnic_histogram one; /* the main thread's; large for a stack */
+
+	memset(sum, 0, sizeof(*sum));
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		vnic_adapter_latency(d->adapter[i].adapter, which, &one);
+		for (uint32_t b = 0; b < VNIC_HISTOGRAM_BUCKETS; b++)
+			sum->bucket[b] += one.bucket[b];
+		sum->count += one.count;
+		sum->sum += one.sum;
+		sum->max = one.max > sum->max ? one.max : sum->max;
+	}
+}
+
+static bool balances(const struct vnic_adapter_stats *s)
+{
+	return s->accepted.nbls == s->sent.nbls + s->aborted.nbls + s->rejected.nbls + s->queued.nbls &&
+	       s->accepted.packets ==
+		       s->sent.packets + s->aborted.packets + s->rejected.packets + s->queued.packets;
+}
+
+void vnicd_report_progress(struct vnicd *d, uint64_t second)
+{
+	static struct vnic_histogram h;
+	struct vnic_adapter_stats s;
+
+	gather_stats(d, &s);
+	gather_latency(d, VNIC_LATENCY_COMPLETION, &h);
+	printf("%4" PRIu64 " s  accepted %-9" PRIu64 " sent %-9" PRIu64 " aborted %-8" PRIu64
+	       " queued %-6" PRIu64 " cancels %-6" PRIu64 " p50 %.2f us  p99 %.2f us\n",
+	       second, s.accepted.packets, s.sent.packets, s.aborted.packets, s.queued.packets, s.cancels,
+	       (double)vnic_histogram_percentile(&h, 50) / 1e3,
+	       (double)vnic_histogram_percentile(&h, 99) / 1e3);
+	fflush(stdout);
+}
+
+/* ---- at the end ---- */
+
+static void row(const char *name, const struct vnic_count *c)
+{
+	printf("  %-20s %14" PRIu64 " %14" PRIu64 "\n", name, c->nbls, c->packets);
+}
+
+static void row1(const char *name, uint64_t n)
+{
+	if (n != 0)
+		printf("  %-20s %14" PRIu64 "\n", name, n);
+}
+
+static void table(const struct vnicd *d)
+{
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		struct vnic_adapter_stats s;
+		struct rte_eth_stats port;
+
+		vnic_adapter_stats_get(d->adapter[i].adapter, &s);
+		printf("\nadapter %-14s %14s %14s\n", d->conf.adapter[i].name, "NBLs", "packets");
+		row("accepted", &s.accepted);
+		row("sent", &s.sent);
+		row("aborted", &s.aborted);
+		row("rejected", &s.rejected);
+		row("queued", &s.queued);
+		row1("invalid length", s.invalid_length.nbls);
+		row1("invalid parameter", s.invalid_parameter.nbls);
+		row1("no resources", s.resources.nbls);
+		if (rte_eth_stats_get(d->adapter[i].port, &port) == 0)
+			printf("  %-20s %14s %14" PRIu64 "\n", "lower port counted", "", port.opackets);
+		row1("not taken", s.not_taken);
+		row1("port refused bursts", s.port_refused);
+		row1("padded packets", s.padded);
+		row1("copied packets", s.copied);
+		row1("cancels", s.cancels);
+		row1("  of unknown ids", s.cancels_unknown);
+		row1("  NBLs too late", s.too_late);
+	}
+	printf("\n%-22s %14s %14s %14s %14s\n", "face", "received", "sent", "aborted", "dropped");
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
+		struct vnic_face_stats f;
+
+		vnic_face_stats_get(d->face[i].face, &f);
+		printf("  %-20s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 "\n",
+		       d->conf.face[i].name, f.received, f.sent, f.aborted, f.dropped);
+	}
+}
+
+static void percentiles(const char *name, const struct vnic_histogram *h)
+{
+	printf("  %-28s %8" PRIu64 " %8.2f %8.2f %8.2f %8.2f %8.2f\n", name, h->count,
+	       (double)vnic_histogram_percentile(h, 50) / 1e3,
+	       (double)vnic_histogram_percentile(h, 90) / 1e3,
+	       (double)vnic_histogram_percentile(h, 99) / 1e3,
+	       (double)vnic_histogram_percentile(h, 99.9) / 1e3, (double)h->max / 1e3);
+}
+
+static void bar(const char *sign, double us, uint64_t count, uint64_t most)
+{
+	int width = (int)((count * BAR + most - 1) / most);
+
+	printf("  %2s %9.2f us %8" PRIu64 " %.*s\n", sign, us, count, width,
+	       "############################################");
+}
+
+/* Half octaves, so that the shape shows on a terminal; the last thousandth is one row. */
+static void bars(const struct vnic_histogram *h)
+{
+	uint64_t half[2 * OCTAVES] = {0}, most = 0, seen = 0, tail = h->count / 1000;
+
+	for (uint32_t b = 0; b < VNIC_HISTOGRAM_BUCKETS; b++) {
+		uint64_t low = vnic_histogram_bucket_low(b);
+		uint32_t octave = low == 0 ? 0 : 63 - (uint32_t)__builtin_clzll(low);
+		uint32_t at = 2 * octave + (octave > 0 && (low >> (octave - 1) & 1));
+
+		at = at < 2 * OCTAVES ? at : 2 * OCTAVES - 1;
+		half[at] += h->bucket[b];
+		most = half[at] > most ? half[at] : most;
+	}
+	for (uint32_t at = 0; at < 2 * OCTAVES && h->count - seen > tail; at++) {
+		if (seen + half[at] != 0)
+			bar(">=", (double)(UINT64_C(1) << at / 2) * (at & 1 ? 1.5 : 1.0) / 1e3, half[at], most);
+		seen += half[at];
+	}
+	if (seen < h->count)
+		bar("to", (double)h->max / 1e3, h->count - seen, most);
+}
+
+static void latency_tables(const struct vnicd *d)
+{
+	static struct vnic_histogram h;
+
+	printf("\ncancel latency, us               %8s %8s %8s %8s %8s %8s\n", "count", "p50", "p90",
+	       "p99", "p99.9", "max");
+	gather_latency(d, VNIC_LATENCY_WALK, &h);
+	percentiles("walk of one ring", &h);
+	gather_latency(d, VNIC_LATENCY_VERDICT, &h);
+	percentiles("call to verdict", &h);
+	gather_latency(d, VNIC_LATENCY_COMPLETION, &h);
+	percentiles("call to last completion", &h);
+	bars(&h);
+}
+
+static FILE *open_file(const struct vnicd *d, const char *name)
+{
+	char path[CONF_TEXT + 32];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", d->conf.global.report, name);
+	f = fopen(path, "w");
+	if (f == NULL)
+		fprintf(stderr, "vnicd: %s: %m; report = names a folder that can be written\n", path);
+	return f;
+}
+
+static bool write_files(const struct vnicd *d, const char *account)
+{
+	static struct vnic_histogram h;
+	FILE *f = open_file(d, "latency.csv");
+
+	if (f == NULL)
+		return false;
+	gather_latency(d, VNIC_LATENCY_COMPLETION, &h);
+	fprintf(f, "low_ns,high_ns,count\n");
+	for (uint32_t b = 0; b < VNIC_HISTOGRAM_BUCKETS; b++)
+		if (h.bucket[b] != 0)
+			fprintf(f, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", vnic_histogram_bucket_low(b),
+				b == VNIC_HISTOGRAM_BUCKETS - 1 ? h.max : vnic_histogram_bucket_high(b),
+				h.bucket[b]);
+	fclose(f);
+	f = open_file(d, "account.txt");
+	if (f == NULL)
+		return false;
+	fputs(account, f);
+	return fclose(f) == 0;
+}
+
+bool vnicd_report_final(struct vnicd *d)
+{
+	struct vnic_adapter_stats s;
+	char account[VNICD_LINE];
+	bool good;
+
+	gather_stats(d, &s);
+	good = balances(&s);
+	snprintf(account, sizeof(account), "account: accepted=%" PRIu64 " sent=%" PRIu64 " aborted=%" PRIu64
+		 " rejected=%" PRIu64 " queued=%" PRIu64 "\n", s.accepted.packets, s.sent.packets,
+		 s.aborted.packets, s.rejected.packets, s.queued.packets);
+	if (d->conf.global.progress) {
+		table(d);
+		latency_tables(d);
+		printf("\n");
+	}
+	if (d->conf.global.report[0] != '\0' && !write_files(d, account))
+		good = false;
+	if (!balances(&s))
+		fprintf(stderr, "vnicd: the account does not balance: this is a bug, please report it with "
+			"the table above\n");
+	fflush(stderr);
+	fputs(account, stdout);
+	fflush(stdout);
+	return good;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * vnicd.h - the daemon's parts
+ *
+ * Main thread, unless a call says otherwise.
+ */
+#ifndef VNICD_H
+#define VNICD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <rte_lcore.h>
+#include <vnic.h>
+
+#include "config.h"
+
+#define VNICD_LINE 512
+
+struct vnicd_adapter {
+	const struct conf_adapter *conf;
+	struct vnic_adapter *adapter;
+	uint16_t port;
+	bool port_open;
+	unsigned int lcore;
+};
+
+struct vnicd_face {
+	const struct conf_face *conf;
+	struct vnic_face *face;
+	uint16_t port;
+	bool port_open;
+};
+
+/* What one lcore polls, in this order. */
+struct vnicd_lcore {
+	bool used;
+	bool yields; /* shares its CPU with another poller: give it up when idle */
+	bool control;
+	uint32_t nb_adapters, nb_faces;
+	struct vnic_adapter *adapter[CONF_ADAPTERS_MAX];
+	struct vnic_face *face[CONF_FACES_MAX];
+	_Atomic uint64_t rounds;
+};
+
+struct vnicd_plan;
+
+struct vnicd {
+	struct conf conf;
+	struct vnic_control *control;
+	struct vnicd_adapter adapter[CONF_ADAPTERS_MAX];
+	struct vnicd_face face[CONF_FACES_MAX];
+	struct vnicd_lcore lcore[RTE_MAX_LCORE];
+	unsigned int control_lcore;
+	struct vnicd_plan *plan;
+	_Atomic bool plan_runs;
+	_Atomic bool lcores_run;
+	struct vnic_ticket *abort[CONF_ADAPTERS_MAX];
+	char why[VNICD_LINE]; /* the line of the step that failed */
+};
+
+/* eal.c: start EAL quietly; on failure one line with cause and cure in `why`. */
+int vnicd_eal_start(int argc, char **argv, char *why, size_t len);
+
+/* build.c: what the configuration names, from ports to faces, and its end. */
+int vnicd_ports_open(struct vnicd *d);
+void vnicd_ports_close(struct vnicd *d);
+int vnicd_adapters_create(struct vnicd *d);
+void vnicd_adapters_destroy(struct vnicd *d);
+int vnicd_faces_create(struct vnicd *d);
+void vnicd_faces_destroy(struct vnicd *d);
+
+/* lcores.c */
+int vnicd_lcores_choose(struct vnicd *d);
+int vnicd_lcores_start(struct vnicd *d);
+void vnicd_lcores_stop(struct vnicd *d);
+/* One round of the main lcore's own polling, if it has any; returns the work done. */
+uint32_t vnicd_lcores_poll_main(struct vnicd *d);
+/* Has the main lcore anything to poll? */
+bool vnicd_lcores_main_polls(const struct vnicd *d);
+/* Every lcore has begun and ended a round since the call. */
+void vnicd_lcores_quiesce(struct vnicd *d);
+
+/* plan.c: cancels for demonstration and measurement. */
+int vnicd_plan_create(struct vnicd *d);
+void vnicd_plan_destroy(struct vnicd *d);
+/* control lcore */
+uint32_t vnicd_plan_poll(struct vnicd_plan *plan);
+
+/* shutdown.c: stop receiving, drain or cancel what is queued, within the bound. */
+void vnicd_shutdown(struct vnicd *d);
+
+/* telemetry.c: commands of DPDK's telemetry socket; they run in its threads. */
+int vnicd_telemetry_start(struct vnicd *d);
+void vnicd_telemetry_stop(struct vnicd *d);
+
+/* report.c */
+void vnicd_report_progress(struct vnicd *d, uint64_t second);
+/* Tables, histogram, the report's files, the account as the last line; true when it
+ * balances. */
+bool vnicd_report_final(struct vnicd *d);
+
+#endif
