@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * adapter.c - adapters, their clients and senders; the account
+ * adapter.c - an adapter from its configuration to its end; its account
  *
  * Setup threads, but for the account, which anyone may ask.
  */
@@ -20,12 +20,6 @@
 #define COPIES 1024 /* of packets fitted to the port: more than a port usually holds */
 #define FRAME_LIMIT 16384u
 #define IN_FLIGHT_LIMIT 65535u
-
-static void *fail(int error)
-{
-	rte_errno = error;
-	return NULL;
-}
 
 /* ---- adapter ---- */
 
@@ -68,11 +62,11 @@ struct vnic_adapter *vnic_adapter_create(struct vnic_control *c, const struct vn
 	int node, rc = check_conf(c, conf, &info);
 
 	if (rc != 0)
-		return fail(rc);
+		return vnic__fail(rc);
 	node = conf->numa_node >= 0 ? conf->numa_node : rte_eth_dev_socket_id(conf->port);
 	a = rte_zmalloc_socket("vnic_adapter", sizeof(*a), VNIC__LINE, node);
 	if (a == NULL)
-		return fail(ENOMEM);
+		return vnic__fail(ENOMEM);
 	snprintf(a->name, sizeof(a->name), "%s", conf->name);
 	a->control = c;
 	a->port = conf->port;
@@ -83,21 +77,13 @@ struct vnic_adapter *vnic_adapter_create(struct vnic_control *c, const struct vn
 	a->numa_node = node;
 	a->in_flight_kept = vnic__inflight_init(&a->inflight, a->port, a->tx_queue, conf->in_flight);
 	vnic__pacer_init(&a->pacer, &conf->pacing, rte_get_tsc_hz(), rte_rdtsc());
-	rc = vnic__fit_init(&a->fit, a->name, a->max_frame, a->linear_only, COPIES, node);
+	rc = vnic__fit_init(&a->fit, a->max_frame, a->linear_only, COPIES, node);
 	if (rc != 0) {
 		rte_free(a);
-		return fail(-rc);
+		return vnic__fail(-rc);
 	}
 	c->adapter[c->nb_adapters++] = a;
 	return a;
-}
-
-static void sender_memory_free(struct vnic_sender *s)
-{
-	rte_free(s->ring);
-	rte_free(s->done_data);
-	rte_free(s->done_control);
-	rte_free(s);
 }
 
 int vnic_adapter_destroy(struct vnic_adapter *a)
@@ -113,7 +99,7 @@ int vnic_adapter_destroy(struct vnic_adapter *a)
 		if (c->adapter[i] == a)
 			c->adapter[i] = c->adapter[--c->nb_adapters];
 	for (uint32_t i = 0; i < vnic__adapter_senders(a); i++)
-		sender_memory_free(a->sender[i]);
+		vnic__sender_free(a->sender[i]);
 	vnic__fit_fini(&a->fit);
 	rte_free(a);
 	return 0;
@@ -142,125 +128,6 @@ int vnic_adapter_check_numa(const struct vnic_adapter *a, int cpu, char *text, s
 				       a->name, i, node, cpu, want, want);
 	}
 	return found;
-}
-
-/* ---- clients and senders ---- */
-
-struct vnic_client *vnic_client_open(struct vnic_adapter *a)
-{
-	struct vnic_client *client = rte_zmalloc("vnic_client", sizeof(*client), 0);
-
-	if (client == NULL)
-		return fail(ENOMEM);
-	client->adapter = a;
-	client->prefix = vnic_generate_partial_cancel_id(a->control);
-	a->nb_clients++;
-	return client;
-}
-
-int vnic_client_close(struct vnic_client *client)
-{
-	if (client == NULL)
-		return 0;
-	if (client->nb_senders != 0)
-		return -EBUSY;
-	client->adapter->nb_clients--;
-	rte_free(client);
-	return 0;
-}
-
-uint8_t vnic_client_prefix(const struct vnic_client *client)
-{
-	return client->prefix;
-}
-
-/* A ring of completions that holds `count` - 1 NBLs. */
-static struct rte_ring *completion_ring(uint32_t count, int node)
-{
-	struct rte_ring *r = rte_zmalloc_socket("vnic_done", (size_t)rte_ring_get_memsize(count),
-						VNIC__LINE, node);
-
-	if (r != NULL && rte_ring_init(r, "vnic_done", count, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
-		rte_free(r);
-		r = NULL;
-	}
-	return r;
-}
-
-static struct vnic_sender *sender_memory(uint32_t depth, int node)
-{
-	struct vnic_sender *s = rte_zmalloc_socket("vnic_sender", sizeof(*s), VNIC__LINE, node);
-	void *mem;
-
-	if (s == NULL)
-		return NULL;
-	mem = rte_malloc_socket("vnic_ring", vnic__ring_bytes(depth), VNIC__LINE, node);
-	s->done_data = completion_ring(2 * depth, node);
-	s->done_control = completion_ring(2 * depth, node);
-	if (mem == NULL || s->done_data == NULL || s->done_control == NULL) {
-		rte_free(mem);
-		sender_memory_free(s);
-		return NULL;
-	}
-	s->depth = depth;
-	s->outstanding_max = 2 * depth - 1;
-	s->refused_last = &s->refused_first;
-	s->ring = vnic__ring_init(mem, depth, 0);
-	vnic__ring_sides(s->ring, &s->producer, &s->consumer, &s->canceller);
-	return s;
-}
-
-/* A closed sender's queue, empty and with its sides where they stopped. */
-static struct vnic_sender *closed_sender(struct vnic_adapter *a, uint32_t depth)
-{
-	for (uint32_t i = 0; i < vnic__adapter_senders(a); i++)
-		if (!a->sender[i]->open && a->sender[i]->depth == depth)
-			return a->sender[i];
-	return NULL;
-}
-
-struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_nbl_pool *pool,
-				       uint32_t depth)
-{
-	struct vnic_adapter *a = client->adapter;
-	uint32_t slot = vnic__adapter_senders(a);
-	struct vnic_sender *s;
-
-	if (depth < VNIC__RING_SIZE_MIN || depth > VNIC__RING_SIZE_MAX || (depth & (depth - 1)) != 0)
-		return fail(EINVAL);
-	s = closed_sender(a, depth);
-	if (s == NULL) {
-		if (slot == VNIC_SENDERS_MAX)
-			return fail(ENOSPC);
-		s = sender_memory(depth, a->numa_node);
-		if (s == NULL)
-			return fail(ENOMEM);
-		s->slot = slot;
-		s->adapter = a;
-		s->max_frame = a->max_frame;
-		s->linear_only = a->linear_only;
-	}
-	s->client = client;
-	s->nbl_base = pool->base;
-	s->open = true;
-	client->nb_senders++;
-	if (s->slot == slot) {
-		a->sender[slot] = s;
-		/* R9 -> A9 */
-		atomic_store_explicit(&a->nb_senders, slot + 1, memory_order_release);
-	}
-	return s;
-}
-
-int vnic_sender_destroy(struct vnic_sender *s)
-{
-	if (s == NULL)
-		return 0;
-	if (s->outstanding != 0)
-		return -EBUSY;
-	s->open = false;
-	s->client->nb_senders--;
-	return 0;
 }
 
 /* ---- the account ---- */

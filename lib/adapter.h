@@ -7,6 +7,8 @@
 #ifndef VNIC_ADAPTER_H
 #define VNIC_ADAPTER_H
 
+#include <rte_errno.h>
+
 #include "control.h"
 #include "fit.h"
 #include "inflight.h"
@@ -54,5 +56,15 @@ static inline uint32_t vnic__adapter_senders(const struct vnic_adapter *a)
 	/* A9 <- R9 */
 	return atomic_load_explicit(&a->nb_senders, memory_order_acquire);
 }
+
+/* A creator's way out. */
+static inline void *vnic__fail(int error)
+{
+	rte_errno = error;
+	return NULL;
+}
+
+/* Setup, when no lcore polls: give a sender's memory back. */
+void vnic__sender_free(struct vnic_sender *s);
 
 #endif

@@ -147,6 +147,7 @@ bool vnic__cancel_apply(struct vnic_control *c, struct vnic_ticket *t)
 
 	t->verdict = (struct vnic_verdict){.cancel_id = t->id};
 	t->help_todo = 0;
+	t->reused = false;
 	t->visible_tsc = 0;
 	for (uint32_t i = 0; i < t->nb_senders; i++) {
 		struct vnic_sender *s = a->sender[i];
@@ -156,7 +157,8 @@ bool vnic__cancel_apply(struct vnic_control *c, struct vnic_ticket *t)
 			vnic__ring_cancel(&s->canceller, &target, t->at[i].late_from);
 		uint64_t end = rte_rdtsc();
 
-		t->verdict.too_late += found.nb_late;
+		t->at[i].late = found.nb_late;
+		t->reused |= found.reused;
 		if (found.need_help)
 			t->help_todo |= 1u << i;
 		if (found.nb_claimed != 0) {
@@ -176,8 +178,8 @@ static void take_answer(struct vnic_ticket *t, struct vnic_sender *s,
 	t->help_todo &= ~(1u << s->slot);
 	t->verdict.aborted.nbls += nb_aborted;
 	t->verdict.aborted.packets += s->help_packets; /* A7 */
-	/* they had been counted as late */
-	t->verdict.too_late -= RTE_MIN(t->verdict.too_late, (uint64_t)nb_aborted);
+	/* they had been counted as late, unless their slots were used again */
+	t->at[s->slot].late -= RTE_MIN(t->at[s->slot].late, nb_aborted);
 	if (nb_aborted != 0)
 		t->visible_tsc = rte_rdtsc();
 }
@@ -208,7 +210,9 @@ void vnic__cancel_finish(struct vnic_control *c, struct vnic_ticket *t)
 	uint64_t now = rte_rdtsc();
 	uint64_t verdict_ns = (uint64_t)((double)(now - t->called_tsc) * c->ns_per_tsc);
 
-	v->unknown = v->aborted.nbls == 0 && v->too_late == 0;
+	for (uint32_t i = 0; i < t->nb_senders; i++)
+		v->too_late += t->at[i].late;
+	v->unknown = v->aborted.nbls == 0 && v->too_late == 0 && !t->reused;
 	v->latency_ns = verdict_ns;
 	if (v->aborted.nbls != 0) {
 		v->latency_ns = (uint64_t)((double)(t->visible_tsc - t->called_tsc) * c->ns_per_tsc);

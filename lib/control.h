@@ -25,9 +25,11 @@ struct vnic_ticket {
 	struct {
 		uint64_t mark;      /* tail at the call */
 		uint64_t late_from; /* settled at the call */
+		uint32_t late;      /* (x) matches that may be staged or have left */
 	} at[VNIC_SENDERS_MAX];
 
 	/* (x) */
+	bool reused;           /* more may have been late */
 	uint32_t help_todo;    /* a bit for each sender whose stage is to be looked at */
 	uint64_t visible_tsc;  /* the last completion */
 	struct vnic_verdict verdict; /* before R11 */

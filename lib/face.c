@@ -61,15 +61,11 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 
 	if (conf->name == NULL || conf->burst > VNIC_BURST_MAX || conf->nbl_packets == 0 ||
 	    conf->rule.kind > VNIC_IDRULE_CONSTANT ||
-	    (conf->rule.kind == VNIC_IDRULE_BYTES && (conf->rule.width == 0 || conf->rule.width > 7))) {
-		rte_errno = EINVAL;
-		return NULL;
-	}
+	    (conf->rule.kind == VNIC_IDRULE_BYTES && (conf->rule.width == 0 || conf->rule.width > 7)))
+		return vnic__fail(EINVAL);
 	f = rte_zmalloc_socket("vnic_face", sizeof(*f), VNIC__LINE, a->numa_node);
-	if (f == NULL) {
-		rte_errno = ENOMEM;
-		return NULL;
-	}
+	if (f == NULL)
+		return vnic__fail(ENOMEM);
 	f->port = conf->port;
 	f->rx_queue = conf->rx_queue;
 	f->burst = conf->burst != 0 ? conf->burst : BURST_DEFAULT;

@@ -11,12 +11,13 @@
 
 #define COPIES_CACHE 64
 
-int vnic__fit_init(struct vnic__fit *fit, const char *name, uint32_t max_frame, bool linear_only,
-		   uint32_t nb_copies, int numa_node)
+int vnic__fit_init(struct vnic__fit *fit, uint32_t max_frame, bool linear_only, uint32_t nb_copies,
+		   int numa_node)
 {
 	char full[RTE_MEMPOOL_NAMESIZE];
 
-	snprintf(full, sizeof(full), "fit_%.20s", name);
+	/* adapters of two controls may have one name, their memory is their own */
+	snprintf(full, sizeof(full), "fit_%p", (void *)fit);
 	fit->linear_only = linear_only;
 	fit->copies = rte_pktmbuf_pool_create(full, nb_copies, COPIES_CACHE, 0,
 					      (uint16_t)(RTE_PKTMBUF_HEADROOM + max_frame), numa_node);

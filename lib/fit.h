@@ -28,8 +28,8 @@ struct vnic__fitted {
 	uint16_t padding;        /* bytes appended to `given` */
 };
 
-int vnic__fit_init(struct vnic__fit *fit, const char *name, uint32_t max_frame, bool linear_only,
-		   uint32_t nb_copies, int numa_node);
+int vnic__fit_init(struct vnic__fit *fit, uint32_t max_frame, bool linear_only, uint32_t nb_copies,
+		   int numa_node);
 void vnic__fit_fini(struct vnic__fit *fit);
 
 static inline bool vnic__fit_needed(const struct rte_mbuf *m, bool linear_only)

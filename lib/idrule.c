@@ -15,23 +15,22 @@
 #define PORTS_LEN 4
 
 /* What tells one flow from another; the rest stays zero, it is hashed too. */
-struct flow_key {
-	uint8_t source[16];
-	uint8_t destination[16];
-	uint8_t ports[PORTS_LEN];
-	uint16_t ether_type;
-	uint8_t protocol;
-	uint8_t zero;
+union flow_key {
+	struct {
+		uint8_t source[16];
+		uint8_t destination[16];
+		uint8_t ports[PORTS_LEN];
+		uint16_t ether_type;
+		uint8_t protocol;
+	};
+	uint32_t word[10];
 };
 
-_Static_assert(sizeof(struct flow_key) % sizeof(uint32_t) == 0, "hashed as words");
-
-static uint64_t hash_key(const struct flow_key *key)
+static uint64_t hash_key(const union flow_key *key)
 {
 	uint32_t high = 0, low = 0;
 
-	rte_jhash_32b_2hashes((const uint32_t *)(const void *)key, sizeof(*key) / sizeof(uint32_t),
-			      &high, &low);
+	rte_jhash_32b_2hashes(key->word, sizeof(key->word) / sizeof(key->word[0]), &high, &low);
 	return ((uint64_t)high << 32 | low) & ID_MASK;
 }
 
@@ -48,7 +47,7 @@ static bool read_at(const struct rte_mbuf *m, uint32_t offset, uint32_t len, voi
 	return true;
 }
 
-static void key_of_ipv4(const struct rte_mbuf *m, uint32_t offset, struct flow_key *key)
+static void key_of_ipv4(const struct rte_mbuf *m, uint32_t offset, union flow_key *key)
 {
 	struct rte_ipv4_hdr ip;
 
@@ -59,7 +58,7 @@ static void key_of_ipv4(const struct rte_mbuf *m, uint32_t offset, struct flow_k
 	key->protocol = ip.next_proto_id;
 }
 
-static void key_of_ipv6(const struct rte_mbuf *m, uint32_t offset, uint32_t l4, struct flow_key *key)
+static void key_of_ipv6(const struct rte_mbuf *m, uint32_t offset, uint32_t l4, union flow_key *key)
 {
 	struct rte_ipv6_hdr ip;
 
@@ -75,7 +74,7 @@ static void key_of_ipv6(const struct rte_mbuf *m, uint32_t offset, uint32_t l4, 
 static uint64_t flow_id(const struct rte_mbuf *m)
 {
 	struct rte_net_hdr_lens len;
-	struct flow_key key;
+	union flow_key key;
 	uint32_t type = rte_net_get_ptype(m, &len, RTE_PTYPE_ALL_MASK);
 	uint32_t l3 = len.l2_len, l4 = type & RTE_PTYPE_L4_MASK;
 	struct rte_ether_hdr ether;
@@ -90,6 +89,8 @@ static uint64_t flow_id(const struct rte_mbuf *m)
 		memcpy(key.destination, &ether.dst_addr, RTE_ETHER_ADDR_LEN);
 		key.ether_type = ether.ether_type;
 		return hash_key(&key);
+	} else {
+		return 0;
 	}
 	key.ether_type = RTE_ETH_IS_IPV4_HDR(type) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6;
 	if (l4 == RTE_PTYPE_L4_TCP || l4 == RTE_PTYPE_L4_UDP || l4 == RTE_PTYPE_L4_SCTP)
@@ -102,6 +103,8 @@ static uint64_t vlan_id(const struct rte_mbuf *m)
 	struct rte_ether_hdr ether;
 	struct rte_vlan_hdr vlan;
 
+	if (m->ol_flags & RTE_MBUF_F_RX_QINQ_STRIPPED)
+		return m->vlan_tci_outer & 0xfff;
 	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
 		return m->vlan_tci & 0xfff;
 	if (!read_at(m, 0, sizeof(ether), &ether) ||

@@ -55,7 +55,7 @@ static int populate(struct vnic_nbl_pool *pool, uint32_t nb_nbls, int numa_node)
 	if (len < 0)
 		return (int)len;
 	if (((size_t)len >> VNIC__NBL_UNIT_SHIFT) > VNIC__HANDLE_MAX)
-		return -EINVAL;
+		return -ENOMEM;
 	block = rte_malloc_socket("vnic_nbl", (size_t)len, RTE_MAX(align, (size_t)1 << PAGE_SHIFT), numa_node);
 	if (block == NULL)
 		return -ENOMEM;
@@ -126,7 +126,7 @@ int vnic_nbl_alloc(struct vnic_nbl_pool *pool, struct vnic_nbl **nbls, uint32_t 
 	int rc = rte_mempool_get_bulk(pool->mempool, (void **)nbls, n);
 
 	if (rc != 0)
-		return rc;
+		return -ENOENT;
 	for (uint32_t i = 0; i < n; i++) {
 		nbls[i]->cancel_id = 0;
 		nbls[i]->nb_packets = 0;

@@ -5,32 +5,45 @@
 
 #include "vnic.h"
 
-#define BURST_DEFAULT 32
+#define BURST_LEAST 32 /* packets */
+#define BURST_PER_S 100 /* by default an idle time saves up a hundredth of a second */
+#define LATE_PER_S 10   /* a lcore that did not run may catch up a tenth */
 #define DEPTH_MAX (UINT64_C(1) << 62) /* differences of times are signed 64 bits */
 #define FRAME_MAX_BITS (1514u * 8)
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t times(uint64_t cost, uint64_t units)
+{
+	unsigned __int128 product = (unsigned __int128)cost * units;
+
+	return product < DEPTH_MAX ? (uint64_t)product : DEPTH_MAX;
+}
 
 static void bucket_init(struct vnic__bucket *b, uint64_t rate, uint64_t units, uint64_t tsc_hz,
 			uint64_t now)
 {
-	unsigned __int128 depth;
-
-	b->empty_at = now << VNIC__PACER_FRACTION;
-	b->cost = 0;
-	b->depth = 0;
+	*b = (struct vnic__bucket){.empty_at = now << VNIC__PACER_FRACTION};
 	if (rate == 0)
 		return;
 	b->cost = (uint64_t)((((unsigned __int128)tsc_hz << VNIC__PACER_FRACTION) + rate / 2) / rate);
-	if (b->cost == 0)
-		b->cost = 1;
-	depth = (unsigned __int128)b->cost * units;
-	b->depth = depth < DEPTH_MAX ? (uint64_t)depth : DEPTH_MAX;
+	b->cost = larger(b->cost, 1);
+	b->depth = times(b->cost, units);
+	b->late = larger(b->depth, (tsc_hz << VNIC__PACER_FRACTION) / LATE_PER_S);
 }
 
 void vnic__pacer_init(struct vnic__pacer *p, const struct vnic_pacing *rate, uint64_t tsc_hz,
 		      uint64_t now)
 {
-	uint64_t burst = rate->burst_packets != 0 ? rate->burst_packets : BURST_DEFAULT;
+	uint64_t packets = rate->burst_packets, bits = packets * FRAME_MAX_BITS;
 
-	bucket_init(&p->packets, rate->packets_per_s, burst, tsc_hz, now);
-	bucket_init(&p->bits, rate->bits_per_s, burst * FRAME_MAX_BITS, tsc_hz, now);
+	if (packets == 0) {
+		packets = larger(rate->packets_per_s / BURST_PER_S, BURST_LEAST);
+		bits = larger(rate->bits_per_s / BURST_PER_S, BURST_LEAST * FRAME_MAX_BITS);
+	}
+	bucket_init(&p->packets, rate->packets_per_s, packets, tsc_hz, now);
+	bucket_init(&p->bits, rate->bits_per_s, bits, tsc_hz, now);
 }

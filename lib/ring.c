@@ -78,10 +78,15 @@ struct walk {
 	uint64_t low;     /* below it nothing is looked at */
 	uint32_t *claimed;
 	struct vnic__ring_found found;
-	bool ended; /* a reused entry was met: all that is older is dead */
 	uint32_t nb;
 	struct candidate batch[WALK_BATCH];
 };
+
+/* Positions wrap, if not in this century. */
+static bool before(uint64_t a, uint64_t b)
+{
+	return (int64_t)(a - b) < 0;
+}
 
 /* A link's full position: the newest one that has these 32 bits and is at most `at`. */
 static uint64_t widen_below(uint64_t at, uint32_t link)
@@ -102,16 +107,16 @@ static void judge(struct walk *w, const struct candidate *c)
 		if (word >> VNIC__HANDLE_BITS != (c->pos & stamps)) {
 			/* reused: the claim has passed it and all that is older;
 			 * whether older matches are staged, the chain no longer says */
-			if (c->pos >= w->settled)
+			if (!before(c->pos, w->settled))
 				w->found.need_help = true;
-			w->ended = true;
+			w->found.reused = true;
 			return;
 		}
 		if (!c->match || word == aborted)
 			return;
-		if (c->pos < w->claim || (word & VNIC__HANDLE_MASK) == VNIC__TOMB_TAKEN) {
+		if (before(c->pos, w->claim) || (word & VNIC__HANDLE_MASK) == VNIC__TOMB_TAKEN) {
 			w->found.nb_late++;
-			if (c->pos >= w->settled)
+			if (!before(c->pos, w->settled))
 				w->found.need_help = true;
 			return;
 		}
@@ -141,11 +146,6 @@ static void consider(struct walk *w, uint64_t pos, bool match)
 	w->batch[w->nb++] = (struct candidate){pos, match};
 }
 
-static bool below_mark(const struct walk *w, uint64_t pos)
-{
-	return (int64_t)(pos - w->target.mark) < 0;
-}
-
 /* From the newest entry of the bucket back, run by run. */
 static void walk_chain(struct walk *w)
 {
@@ -162,21 +162,24 @@ static void walk_chain(struct walk *w)
 		w->found.need_help = true;
 		return;
 	}
-	while ((int64_t)(pos - w->low) >= 0 && !w->ended) {
+	while (!before(pos, w->low) && !w->found.reused) {
 		uint32_t i = (uint32_t)pos & r->mask;
 		/* A3 <- R3, both */
 		uint64_t id = atomic_load_explicit(&r->id[i], memory_order_acquire);
 		uint32_t link = atomic_load_explicit(&r->prev[i], memory_order_acquire);
 		uint64_t next = widen_below(pos - 1, link);
 
-		consider(w, pos, id == want && below_mark(w, pos));
+		consider(w, pos, id == want && before(pos, w->target.mark));
 		if (id == want) {
 			/* the older entries of its run lie side by side */
-			while ((int64_t)(--pos - w->low) >= 0 &&
+			while (!before(--pos, w->low) && !w->found.reused &&
 			       atomic_load_explicit(&r->id[(uint32_t)pos & r->mask],
 						    memory_order_acquire) == want)
-				consider(w, pos, below_mark(w, pos));
-			if ((int64_t)(next - pos) > 0)
+				consider(w, pos, before(pos, w->target.mark));
+			/* does the run end here, or was it written over from here on? */
+			if (!before(pos, w->low))
+				consider(w, pos, false);
+			if (before(pos, next))
 				break; /* a link of a reused entry: judge() notices */
 		} else if (vnic__ring_hash(r->hash_shift, id) != h) {
 			break; /* an alias or a reused entry: likewise */
@@ -191,7 +194,7 @@ static void walk_all(struct walk *w)
 {
 	struct vnic__ring *r = w->ring;
 
-	for (uint64_t pos = w->target.mark; (int64_t)(--pos - w->low) >= 0 && !w->ended;) {
+	for (uint64_t pos = w->target.mark; !before(--pos, w->low) && !w->found.reused;) {
 		/* A3 <- R3 */
 		uint64_t id = atomic_load_explicit(&r->id[(uint32_t)pos & r->mask],
 						   memory_order_acquire);
@@ -212,8 +215,8 @@ struct vnic__ring_found vnic__ring_cancel(struct vnic__ring_canceller *x,
 	w.claim = atomic_load_explicit(&r->claim, memory_order_seq_cst);
 	/* A5 <- R5 */
 	w.settled = atomic_load_explicit(&r->settled, memory_order_acquire);
-	w.low = (int64_t)(late_from - w.settled) < 0 ? late_from : w.settled;
-	if ((int64_t)(w.low - w.claim) > 0)
+	w.low = before(late_from, w.settled) ? late_from : w.settled;
+	if (before(w.claim, w.low))
 		w.low = w.claim;
 	if (t->mask == UINT64_MAX)
 		walk_chain(&w);

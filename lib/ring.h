@@ -38,7 +38,7 @@
  *          consistent. Either the consumer sees the flag and takes slot by slot
  *          with a compare-and-exchange, or the canceller sees the claim and keeps off.
  *   R4/A4  cancels, low bit clear: the tombs before the flag is seen clear
- *   R5/A5  settled: what was staged has left before nothing is staged
+ *   R5/A5  settled: what lies below it has left
  *   R6/A6  help_seq: the target before its announcement
  *   R7/A7  help_ack: the consumer's count, and its last read of the target,
  *          before the canceller publishes another
@@ -130,6 +130,7 @@ struct vnic__ring_found {
 	uint32_t nb_claimed;
 	uint32_t nb_late;
 	bool need_help;
+	bool reused; /* a slot was used again: all older ones are dead, some may have been late */
 };
 
 /* Any thread, before the sides start: lay a ring out in zeroed or used memory of
@@ -239,13 +240,24 @@ static inline uint32_t vnic__ring_staged(const struct vnic__ring_consumer *c)
 	return c->stage_end - c->stage_first;
 }
 
-/* The first k staged entries have left; an empty stage is announced. */
+/* The position of the staged entry i. */
+static inline uint64_t vnic__ring_stage_pos(const struct vnic__ring_consumer *c, uint32_t i)
+{
+	const uint64_t stamps = UINT64_MAX >> VNIC__HANDLE_BITS;
+
+	return c->head - ((c->head - (c->stage[c->stage_first + i] >> VNIC__HANDLE_BITS)) & stamps);
+}
+
+/* The first k staged entries have left: below the first that is staged, all have. */
 static inline void vnic__ring_release(struct vnic__ring_consumer *c, uint32_t k)
 {
+	uint64_t settled = c->head;
+
 	c->stage_first += k;
-	if (c->stage_first == c->stage_end)
-		/* R5 -> A5 */
-		atomic_store_explicit(&c->ring->settled, c->head, memory_order_release);
+	if (c->stage_first != c->stage_end)
+		settled = vnic__ring_stage_pos(c, 0);
+	/* R5 -> A5 */
+	atomic_store_explicit(&c->ring->settled, settled, memory_order_release);
 }
 
 /* Take one slot while a cancel is under way: one compare-and-exchange, which fails
@@ -339,11 +351,8 @@ static inline bool vnic__ring_help_wanted(const struct vnic__ring_consumer *c)
 static inline bool vnic__ring_help_match(const struct vnic__ring_consumer *c, uint32_t i,
 					 uint64_t id)
 {
-	const uint64_t stamps = UINT64_MAX >> VNIC__HANDLE_BITS;
-	uint64_t back = (c->head - (c->stage[c->stage_first + i] >> VNIC__HANDLE_BITS)) & stamps;
-
 	return ((id ^ c->ring->help_id) & c->ring->help_mask) == 0 &&
-	       (int64_t)(c->head - back - c->ring->help_mark) < 0;
+	       (int64_t)(vnic__ring_stage_pos(c, i) - c->ring->help_mark) < 0;
 }
 
 /* Keep in the stage, from its entry `from` on, those that keep[] says. */

@@ -38,7 +38,7 @@ static inline void publish_counts(struct vnic_sender *s)
 
 /* The canceller asks for what it cannot reach: staged NBLs of its target. One of which a
  * packet has left stays: it runs to completion. */
-static void help(struct vnic_sender *s)
+static uint32_t help(struct vnic_sender *s)
 {
 	struct vnic_nbl *aborted[VNIC__RING_STAGE_MAX];
 	bool keep[VNIC__RING_STAGE_MAX];
@@ -63,6 +63,7 @@ static void help(struct vnic_sender *s)
 	publish_counts(s);
 	complete(s, aborted, nb);
 	vnic__ring_help_done(&s->consumer, nb);
+	return nb;
 }
 
 /* Claim up to n NBLs into the empty stage; returns how many positions were passed. */
@@ -187,12 +188,15 @@ static inline void retire(struct vnic_sender *s, uint32_t taken)
 	complete(s, done, nb);
 }
 
-static inline uint64_t bytes_of(const struct handful *h)
+/* Keep of the handful what a pace of bits allows now; returns its bytes. */
+static uint64_t cut_to_pace(struct vnic_adapter *a, struct handful *h)
 {
-	uint64_t bytes = 0;
+	uint64_t may = vnic__pacer_bytes(&a->pacer, rte_rdtsc()), bytes = 0;
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < h->nb; i++)
-		bytes += h->packet[i]->pkt_len;
+	while (n < h->nb && bytes < may)
+		bytes += h->packet[n++]->pkt_len;
+	h->nb = n;
 	return bytes;
 }
 
@@ -209,7 +213,7 @@ static inline uint32_t hand_down(struct vnic_adapter *a, struct vnic_sender *s, 
 	}
 	/* lengths first: what the port takes it may free */
 	if (a->pacer.bits.cost != 0)
-		bytes = bytes_of(&h);
+		bytes = cut_to_pace(a, &h);
 	taken = rte_eth_tx_burst(a->port, a->tx_queue, h.packet, (uint16_t)h.nb);
 	if (unlikely(taken < h.nb)) {
 		s->c_count[C_PORT_REFUSED]++;
@@ -228,14 +232,14 @@ static inline uint32_t poll_sender(struct vnic_adapter *a, struct vnic_sender *s
 	uint32_t room = a->burst, moved = 0;
 
 	if (unlikely(vnic__ring_help_wanted(&s->consumer)))
-		help(s);
+		moved = help(s);
 	if (vnic__pacer_limits(&a->pacer))
 		room = vnic__pacer_room(&a->pacer, rte_rdtsc(), room);
 	room = vnic__inflight_room(&a->inflight, room);
 	if (room == 0)
-		return 0;
+		return moved;
 	if (vnic__ring_staged(&s->consumer) == 0)
-		moved = claim(s, room);
+		moved += claim(s, room);
 	if (vnic__ring_staged(&s->consumer) != 0)
 		moved += hand_down(a, s, room);
 	else if (moved != 0)
@@ -247,16 +251,19 @@ uint32_t vnic_adapter_poll(struct vnic_adapter *a)
 {
 	uint32_t nb = vnic__adapter_senders(a), first = a->turn, moved = 0;
 
-	/* the sender after the one that moved last goes first, so that none is always first
+	/* the sender after the one that sent last goes first, so that none is always first
 	 * at a port or a pace that is nearly used up */
 	for (uint32_t k = 0, i = first; k < nb; k++) {
-		uint32_t n = poll_sender(a, a->sender[i]);
+		struct vnic_sender *s = a->sender[i];
+		uint64_t sent = s->c_count[C_SENT_PACKETS];
 
+		moved += poll_sender(a, s);
 		if (++i == nb)
 			i = 0;
-		if (n != 0)
+		if (s->c_count[C_SENT_PACKETS] != sent)
 			a->turn = i;
-		moved += n;
 	}
+	if (moved == 0 && vnic__pacer_limits(&a->pacer))
+		vnic__pacer_idle(&a->pacer, rte_rdtsc());
 	return moved;
 }

@@ -86,8 +86,9 @@ static inline struct rte_mbuf **vnic_nbl_packets(struct vnic_nbl *nbl)
 }
 
 /* setup: nb_nbls NBLs (1..8,388,608) of up to max_packets packets each (1..1024) in
- * hugepage memory of numa_node (-1: any). The name is unique in the process, at most
- * 20 characters. Up to 3 packets an NBL takes one cache line.
+ * hugepage memory of numa_node (-1: any), at most 1 GiB in all. The name is unique in the
+ * process, at most 20 characters. Up to 3 packets an NBL takes one cache line, and its
+ * pool another.
  * Errors: EINVAL a number out of range; EEXIST the name; ENOMEM. */
 struct vnic_nbl_pool *vnic_nbl_pool_create(const char *name, uint32_t nb_nbls,
 					   uint16_t max_packets, int numa_node);
@@ -149,7 +150,9 @@ uint8_t vnic_generate_partial_cancel_id(struct vnic_control *control);
 struct vnic_pacing {
 	uint64_t packets_per_s;
 	uint64_t bits_per_s;    /* of frames, without preamble, gap and checksum */
-	uint32_t burst_packets; /* how much may be caught up at once; 0: 32 */
+	uint32_t burst_packets; /* how many packets (of 1514 bytes) an idle time may save up;
+				   0: a hundredth of a second's, at least 32. A data lcore
+				   that did not get to run catches up a tenth of a second */
 };
 
 struct vnic_adapter_conf {
@@ -247,6 +250,7 @@ uint8_t vnic_client_prefix(const struct vnic_client *client);
 /* ---- sender: one queue of an adapter and its completions ---- */
 
 /* setup: depth is a power of two, 64..1,048,576. NBLs sent here come from `pool`.
+ * A place of the adapter, once used, is free again only for the same depth.
  * Errors: EINVAL depth; ENOSPC the adapter has VNIC_SENDERS_MAX; ENOMEM. */
 struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_nbl_pool *pool,
 				       uint32_t depth);
@@ -284,7 +288,8 @@ struct vnic_verdict {
 	uint64_t cancel_id;
 	struct vnic_count aborted;
 	uint64_t too_late; /* NBLs of the id that were queued or staged at the call and had been
-			      handed to the port when the cancel reached them */
+			      handed to the port when the cancel reached them; at least so
+			      many, if their places in the queue have been used again since */
 	bool unknown;      /* neither: no NBL of the id was queued */
 	uint64_t latency_ns; /* from the call to the last completion, or to the verdict when
 				nothing was aborted */

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * sender.c - clients, and the queues that they open
+ *
+ * Setup threads.
+ */
+#include "adapter.h"
+
+#include <errno.h>
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+/* ---- clients ---- */
+
+struct vnic_client *vnic_client_open(struct vnic_adapter *a)
+{
+	struct vnic_client *client = rte_zmalloc("vnic_client", sizeof(*client), 0);
+
+	if (client == NULL)
+		return vnic__fail(ENOMEM);
+	client->adapter = a;
+	client->prefix = vnic_generate_partial_cancel_id(a->control);
+	a->nb_clients++;
+	return client;
+}
+
+int vnic_client_close(struct vnic_client *client)
+{
+	if (client == NULL)
+		return 0;
+	if (client->nb_senders != 0)
+		return -EBUSY;
+	client->adapter->nb_clients--;
+	rte_free(client);
+	return 0;
+}
+
+uint8_t vnic_client_prefix(const struct vnic_client *client)
+{
+	return client->prefix;
+}
+
+/* ---- senders ---- */
+
+void vnic__sender_free(struct vnic_sender *s)
+{
+	rte_free(s->ring);
+	rte_free(s->done_data);
+	rte_free(s->done_control);
+	rte_free(s);
+}
+
+/* A ring of completions that holds `count` - 1 NBLs. */
+static struct rte_ring *completion_ring(uint32_t count, int node)
+{
+	struct rte_ring *r = rte_zmalloc_socket("vnic_done", (size_t)rte_ring_get_memsize(count),
+						VNIC__LINE, node);
+
+	if (r != NULL && rte_ring_init(r, "vnic_done", count, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
+		rte_free(r);
+		r = NULL;
+	}
+	return r;
+}
+
+static struct vnic_sender *sender_memory(uint32_t depth, int node)
+{
+	struct vnic_sender *s = rte_zmalloc_socket("vnic_sender", sizeof(*s), VNIC__LINE, node);
+	void *mem;
+
+	if (s == NULL)
+		return NULL;
+	mem = rte_malloc_socket("vnic_ring", vnic__ring_bytes(depth), VNIC__LINE, node);
+	s->done_data = completion_ring(2 * depth, node);
+	s->done_control = completion_ring(2 * depth, node);
+	if (mem == NULL || s->done_data == NULL || s->done_control == NULL) {
+		rte_free(mem);
+		vnic__sender_free(s);
+		return NULL;
+	}
+	s->depth = depth;
+	s->outstanding_max = 2 * depth - 1;
+	s->refused_last = &s->refused_first;
+	s->ring = vnic__ring_init(mem, depth, 0);
+	vnic__ring_sides(s->ring, &s->producer, &s->consumer, &s->canceller);
+	return s;
+}
+
+/* A closed sender's queue, empty and with its sides where they stopped. */
+static struct vnic_sender *closed_sender(struct vnic_adapter *a, uint32_t depth)
+{
+	for (uint32_t i = 0; i < vnic__adapter_senders(a); i++)
+		if (!a->sender[i]->open && a->sender[i]->depth == depth)
+			return a->sender[i];
+	return NULL;
+}
+
+struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_nbl_pool *pool,
+				       uint32_t depth)
+{
+	struct vnic_adapter *a = client->adapter;
+	uint32_t slot = vnic__adapter_senders(a);
+	struct vnic_sender *s;
+
+	if (depth < VNIC__RING_SIZE_MIN || depth > VNIC__RING_SIZE_MAX || (depth & (depth - 1)) != 0)
+		return vnic__fail(EINVAL);
+	s = closed_sender(a, depth);
+	if (s == NULL) {
+		if (slot == VNIC_SENDERS_MAX)
+			return vnic__fail(ENOSPC);
+		s = sender_memory(depth, a->numa_node);
+		if (s == NULL)
+			return vnic__fail(ENOMEM);
+		s->slot = slot;
+		s->adapter = a;
+		s->max_frame = a->max_frame;
+		s->linear_only = a->linear_only;
+	}
+	s->client = client;
+	s->nbl_base = pool->base;
+	s->open = true;
+	client->nb_senders++;
+	if (s->slot == slot) {
+		a->sender[slot] = s;
+		/* R9 -> A9 */
+		atomic_store_explicit(&a->nb_senders, slot + 1, memory_order_release);
+	}
+	return s;
+}
+
+int vnic_sender_destroy(struct vnic_sender *s)
+{
+	if (s == NULL)
+		return 0;
+	if (s->outstanding != 0)
+		return -EBUSY;
+	s->open = false;
+	s->client->nb_senders--;
+	return 0;
+}
