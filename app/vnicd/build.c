@@ -9,6 +9,8 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
+#include "hush.h"
+
 #define MBUFS_SPARE 2048u
 
 static int fail(struct vnicd *d, const char *format, ...)
@@ -35,11 +37,21 @@ static const char *cure(int error)
 static int open_one(struct vnicd *d, const char *section, const char *devargs,
 		    const struct vnic_port_conf *conf, uint32_t nb_mbufs, uint16_t *port)
 {
+	static char said[HUSH_MAX]; /* large for a stack */
 	char why[VNICD_LINE / 2];
+	const char *cause;
+	struct hush h;
+	int rc;
 
-	if (vnic_port_open(devargs, conf, nb_mbufs, port, why, sizeof(why)) == 0)
+	hush_begin(&h);
+	rc = vnic_port_open(devargs, conf, nb_mbufs, port, why, sizeof(why));
+	hush_end(&h, said);
+	if (rc == 0)
 		return 0;
-	return fail(d, "%s: %s: %s", d->conf.path, section, why);
+	cause = hush_cause(said);
+	if (cause == NULL)
+		return fail(d, "%s: %s: %s", d->conf.path, section, why);
+	return fail(d, "%s: %s: %s (%s)", d->conf.path, section, why, cause);
 }
 
 /* Packets of a face are in its port, its queue and the lower port at once. */

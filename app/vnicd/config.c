@@ -205,8 +205,8 @@ static int needs_check(const struct conf_reader *r, struct conf_section *s,
 				 o->key, needs->key, needs->choices[choice], needs->key,
 				 needs->choices[o->needs_choice]);
 	if (choice == o->needs_choice && (o->flags & CONF_REQUIRED) && at == CONF_NOWHERE)
-		return conf_fail(r, line_of(s, needs->key), "%s = %s needs a %s; add %s = %s",
-				 needs->key, needs->choices[choice], o->key, o->key, o->help);
+		return conf_fail(r, line_of(s, needs->key), "%s = %s needs a %s; add %s = VALUE, "
+				 "%s", needs->key, needs->choices[choice], o->key, o->key, o->help);
 	return 0;
 }
 
@@ -218,8 +218,8 @@ static int section_check(const struct conf_reader *r, struct conf_section *s)
 		if (o->needs != NULL && needs_check(r, s, o) < 0)
 			return -1;
 		if (o->needs == NULL && (o->flags & CONF_REQUIRED) && s->at[i] == CONF_NOWHERE)
-			return conf_fail(r, s->line, "no %s in this [%s]; add %s = %s", o->key,
-					 s->kind->name, o->key, o->help);
+			return conf_fail(r, s->line, "no %s in this [%s]; add %s = VALUE, %s",
+					 o->key, s->kind->name, o->key, o->help);
 	}
 	return 0;
 }

@@ -3,15 +3,12 @@
  */
 #include "vnicd.h"
 
-#include <ctype.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
 
-#define SAID_MAX 16384
+#include "hush.h"
 
 static const struct {
 	const char *said; /* a part of what EAL prints */
@@ -36,56 +33,30 @@ static const struct {
 	{"Cannot allocate memory", "its memory cannot be had; lower -m"},
 };
 
-/* The first line that reads like a cause. */
-static void quote(char *said, char *why, size_t len)
+static void explain(char said[HUSH_MAX], char *why, size_t len)
 {
-	char *save = NULL, *line, *best = NULL;
+	const char *cause;
 
-	for (line = strtok_r(said, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
-		if (strstr(line, "Usage") != NULL)
-			break;
-		if (best == NULL || strncmp(line, "EAL: Detected", 13) == 0 ||
-		    strncmp(best, "EAL: Detected", 13) == 0)
-			best = line;
-	}
-	snprintf(why, len, "EAL did not start: %s; EAL's arguments stand before --, "
-		 "see the EAL options in DPDK's guide", best != NULL ? best : rte_strerror(rte_errno));
-}
-
-static void explain(char *said, char *why, size_t len)
-{
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strstr(said, known[i].said) != NULL) {
 			snprintf(why, len, "EAL did not start: %s", known[i].line);
 			return;
 		}
-	quote(said, why, len);
+	cause = hush_cause(said);
+	snprintf(why, len, "EAL did not start: %s; EAL's arguments stand before --, they are in DPDK's "
+		 "guide", cause != NULL ? cause : rte_strerror(rte_errno));
 }
 
 int vnicd_eal_start(int argc, char **argv, char *why, size_t len)
 {
-	static char said[SAID_MAX];
-	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), n, rc;
-	int kept = memfd_create("eal", MFD_CLOEXEC);
+	static char said[HUSH_MAX]; /* large for a stack */
+	struct hush h;
+	int rc;
 
-	fflush(stdout);
-	if (out < 0 || err < 0 || kept < 0) {
-		snprintf(why, len, "no file descriptors left; raise ulimit -n");
-		return -1;
-	}
-	dup2(kept, STDOUT_FILENO);
-	dup2(kept, STDERR_FILENO);
+	hush_begin(&h);
 	rc = rte_eal_init(argc, argv);
-	fflush(stdout);
-	dup2(out, STDOUT_FILENO);
-	dup2(err, STDERR_FILENO);
-	n = (int)pread(kept, said, sizeof(said) - 1, 0);
-	said[n > 0 ? n : 0] = '\0';
-	close(kept);
-	close(out);
-	close(err);
-	if (rc >= 0)
-		return rc;
-	explain(said, why, len);
-	return -1;
+	hush_end(&h, said);
+	if (rc < 0)
+		explain(said, why, len);
+	return rc;
 }

@@ -33,8 +33,8 @@ static const struct conf_option global_options[] = {
 	 .help = "print a line of counts every second"},
 	{ENTRY(TEXT, conf_global, report), .max = TEXT_MAX_LEN,
 	 .help = "folder for the report's files; left out: no report"},
-	{ENTRY(I64, conf_global, control_lcore), RANGE(-1, 1023, -1), .unit = "lcore",
-	 .help = "where cancels and control requests are served; -1: chosen"},
+	{ENTRY(I64, conf_global, control_lcore), RANGE(-1, 1023, -1),
+	 .help = "the lcore that serves cancels and control requests; -1: chosen"},
 };
 
 static const struct conf_option adapter_options[] = {
@@ -52,35 +52,33 @@ static const struct conf_option adapter_options[] = {
 	 .flags = CONF_SUFFIX, .unit = "bit/s",
 	 .help = "pace of frames, without preamble, gap and checksum; 0: unlimited"},
 	{ENTRY(U64, conf_adapter, burst_packets), RANGE(0, 65536, 0), .unit = "packets",
-	 .help = "how much a pace may catch up at once; 0: 32"},
+	 .help = "what an idle time may save up; 0: a hundredth of a second, at least 32"},
 	{ENTRY(U64, conf_adapter, in_flight), RANGE(0, 65535, 0), .unit = "packets",
 	 .help = "most that the port may hold unsent, where no cancel reaches; 0: as it likes"},
 	{ENTRY(U64, conf_adapter, max_frame), RANGE(64, 16384, 0), .flags = CONF_OR_ZERO,
 	 .unit = "bytes", .help = "longest frame without checksum; 0: MTU + 18"},
 	{ENTRY(U64, conf_adapter, mtu), RANGE(68, 9600, 0), .flags = CONF_OR_ZERO,
 	 .unit = "bytes", .help = "MTU of the port; 0: as it is"},
-	{ENTRY(I64, conf_adapter, lcore), RANGE(-1, 1023, -1), .unit = "lcore",
-	 .help = "which polls the adapter and its faces; -1: chosen"},
-	{ENTRY(I64, conf_adapter, numa_node), RANGE(-1, 63, -1), .unit = "node",
-	 .help = "where queues and buffers lie; -1: the port's node"},
+	{ENTRY(I64, conf_adapter, lcore), RANGE(-1, 1023, -1),
+	 .help = "the lcore that polls the adapter and its faces; -1: chosen"},
+	{ENTRY(I64, conf_adapter, numa_node), RANGE(-1, 63, -1),
+	 .help = "the NUMA node where queues and buffers lie; -1: the port's"},
 };
 
 static const struct conf_option face_options[] = {
 	{ENTRY(TEXT, conf_face, port), .max = TEXT_MAX_LEN, .flags = CONF_REQUIRED,
-	 .help = "the upper port, where programs attach, as DPDK devargs: "
-		 "net_memif0,role=server,..."},
+	 .help = "the upper port, where programs attach, as DPDK devargs: net_memif0,role=..."},
 	{ENTRY(TEXT, conf_face, adapter), .max = NAME_MAX_LEN,
 	 .help = "name of the [adapter] it sends to; may be left out when there is only one"},
 	{ENTRY(CHOICE, conf_face, id),
 	 CHOICES(CONF_ID_FLOW, "flow", "vlan", "bytes", "constant"),
-	 .help = "what makes the cancel id: a hash of the flow, the VLAN id, bytes of the frame, "
-		 "or one for all"},
+	 .help = "what makes the cancel id: the flow's hash, the VLAN id, bytes, one for all"},
 	{ENTRY(U64, conf_face, id_offset), RANGE(0, 2047, 0), NEEDS(id, CONF_ID_BYTES),
 	 .unit = "bytes", .help = "where in the frame the id begins"},
 	{ENTRY(U64, conf_face, id_width), RANGE(1, 7, 4), NEEDS(id, CONF_ID_BYTES),
 	 .unit = "bytes", .help = "how long the id is, big endian"},
 	{ENTRY(U64, conf_face, id_value), RANGE(0, (UINT64_C(1) << 56) - 1, 0),
-	 NEEDS(id, CONF_ID_CONSTANT), .flags = CONF_HEX, .help = "the id"},
+	 NEEDS(id, CONF_ID_CONSTANT), .flags = CONF_HEX, .help = "the id of every packet"},
 	{ENTRY(U64, conf_face, nbl_packets), RANGE(1, 64, 1), .unit = "packets",
 	 .help = "neighbours of one id that are sent, and cancelled, as one"},
 	{ENTRY(U64, conf_face, burst), RANGE(1, 64, 32), .unit = "packets",
@@ -96,7 +94,7 @@ static const struct conf_option plan_options[] = {
 	 .help = "pace of the cancels; 0: none"},
 	{ENTRY(CHOICE, conf_plan_section, ids),
 	 CHOICES(CONF_PLAN_QUEUED, "queued", "random", "list"),
-	 .help = "whose packets: ids that are queued at that moment, any, or those of the list"},
+	 .help = "which ids: those queued at that moment, any, or those of the list"},
 	{ENTRY(TEXT, conf_plan_section, list), .max = TEXT_MAX_LEN, .flags = CONF_REQUIRED,
 	 NEEDS(ids, CONF_PLAN_LIST),
 	 .help = "ids separated by commas, decimal or 0x..., not 0, at most 64"},
@@ -388,9 +386,10 @@ void conf_help(FILE *out)
 		for (uint32_t i = 0; i < kind->nb_options; i++) {
 			const struct conf_option *o = &kind->options[i];
 
-			fprintf(out, "  %-15s  %s (%s; default %s%s)\n", o->key, o->help,
-				conf_option_allowed(o, allowed), default_text(o, def),
-				needs_text(kind, o, needs));
+			fprintf(out, "  %-15s  %s; %s%s%s\n%19s%s\n", o->key,
+				conf_option_allowed(o, allowed),
+				o->flags & CONF_REQUIRED ? "" : "default ", default_text(o, def),
+				needs_text(kind, o, needs), "", o->help);
 		}
 	}
 }
@@ -416,7 +415,7 @@ static const char reference_head[] =
 "\n"
 "- NAME is 1 to %d letters, digits, `_` or `-`. `[vnicd]` and `[plan]` may be left out.\n"
 "- A section or a key may stand only once. A line has at most %d characters, the file %d KiB.\n"
-"- A value ends with the line or before a comment; it has no `#` and no quotes.\n"
+"- A value ends with the line or before a comment; it has no `#`, and quotes are part of it.\n"
 "- Numbers are decimal and whole. The suffixes `k`, `M` and `G` (10^3, 10^6, 10^9) and the prefix\n"
 "  `0x` are understood only where a table says so.\n"
 "- What is not allowed is an error with file and line; no value is changed to fit.\n"
