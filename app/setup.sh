@@ -7,14 +7,23 @@
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# Debian packages to build and run; more for the tests.
-run_packages="build-essential meson ninja-build pkg-config libdpdk-dev libnuma-dev gnuplot-nox fonts-dejavu-core tcpdump util-linux"
+# Debian packages to build and run, and those for the picture and the count of the wire.
+run_packages="build-essential meson ninja-build pkg-config libdpdk-dev libnuma-dev util-linux"
+show_packages="gnuplot-nox fonts-dejavu-core tcpdump"
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
 may_root() { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }
+
+# the cure's first word: sudo where it is, else root is told to
+sudo_or_root() { command -v sudo >/dev/null && echo sudo || echo "as root:"; }
+
+# want_packages PACKAGE...: install_missing, but only say so where that may not be
+want_packages() {
+	(install_missing "$@") || true
+}
 
 # install_missing PACKAGE...: one apt-get run when something is missing, none otherwise
 install_missing() {
@@ -23,13 +32,13 @@ install_missing() {
 		dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
 	done
 	[ -z "$missing" ] && return 0
-	may_root || die "packages are missing and this user may not install them; sudo apt-get install -y$missing"
+	may_root || die "packages are missing and this user may not install them; $(sudo_or_root) apt-get install -y$missing"
 	say "installing$missing"
 	log=$(mktemp)
 	if ! { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
 		tail -n 5 "$log" >&2
-		die "packages could not be installed; see $log, then: sudo apt-get install -y$missing"
+		die "packages could not be installed; see $log, then: $(sudo_or_root) apt-get install -y$missing"
 	fi
 	rm -f "$log"
 }
@@ -76,36 +85,33 @@ lcore_map() {
 	fi
 }
 
-# prepare_hugepages NB: at least NB free 2 MiB pages on each node with CPUs, and a mount
-# that may be written; false (and said) if that cannot be had
+# prepare_hugepages NB: at least NB free 2 MiB pages on each node with CPUs; false (and said)
+# if that cannot be had. A hugetlbfs mount, which in-memory runs do not need, is tried too.
 prepare_hugepages() {
-	local want=$1 node f free total mount
+	local want=$1 node f free total seen=0
 	for node in /sys/devices/system/node/node[0-9]*; do
 		f=$node/hugepages/hugepages-2048kB
 		[ -e "$f/nr_hugepages" ] && [ -n "$(cat "$node/cpulist")" ] || continue
+		seen=1
 		free=$(cat "$f/free_hugepages")
 		total=$(cat "$f/nr_hugepages")
 		if [ "$free" -lt "$want" ] && may_root; then
 			echo $((total + want - free)) | as_root tee "$f/nr_hugepages" >/dev/null 2>&1 || true
 			free=$(cat "$f/free_hugepages")
+			[ "$free" -ge "$want" ] || echo "$total" | as_root tee "$f/nr_hugepages" >/dev/null 2>&1 || true
 		fi
 		if [ "$free" -lt "$want" ]; then
-			say "no hugepages, slower; to have them: echo $want | sudo tee $f/nr_hugepages"
+			say "no hugepages, slower; to have them: echo $want | $(sudo_or_root) tee $f/nr_hugepages"
 			return 1
 		fi
 	done
-	mount=$(awk '$3 == "hugetlbfs" && $4 !~ /pagesize=1024M/ { print $2; exit }' /proc/mounts)
-	if [ -z "$mount" ] && may_root; then
-		mount=/dev/hugepages
-		as_root mkdir -p $mount 2>/dev/null && as_root mount -t hugetlbfs -o pagesize=2M nodev $mount 2>/dev/null || mount=""
-	fi
-	if [ -z "$mount" ]; then
-		say "no hugetlbfs mount, slower; to have one: sudo mount -t hugetlbfs nodev /dev/hugepages"
+	if [ $seen = 0 ]; then
+		say "no hugepages, slower: this kernel shows none under /sys/devices/system/node"
 		return 1
 	fi
-	if [ ! -w "$mount" ]; then
-		say "$mount may not be written by $(id -un), slower; to use it: sudo chown $(id -un) $mount"
-		return 1
+	if ! grep -q ' hugetlbfs ' /proc/mounts && may_root; then
+		as_root mkdir -p /dev/hugepages 2>/dev/null &&
+			as_root mount -t hugetlbfs -o pagesize=2M nodev /dev/hugepages 2>/dev/null || true
 	fi
 	return 0
 }

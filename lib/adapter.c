@@ -17,7 +17,7 @@
 #include "node.h"
 
 #define BURST_DEFAULT 32
-#define COPIES 1024 /* of packets fitted to the port: more than a port usually holds */
+#define COPIES 1024 /* of packets fitted to a port that does not tell its queue's size */
 #define FRAME_LIMIT 16384u
 #define IN_FLIGHT_LIMIT 65535u
 
@@ -55,6 +55,30 @@ static uint32_t default_max_frame(uint16_t port)
 	return RTE_MIN((uint32_t)mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN, FRAME_LIMIT);
 }
 
+/* Chains need the port's or the queue's consent, not only its ability. */
+static bool takes_chains(uint16_t port, uint16_t queue)
+{
+	struct rte_eth_conf eth;
+	struct rte_eth_txq_info txq;
+	uint64_t offloads = 0;
+
+	if (rte_eth_dev_conf_get(port, &eth) == 0)
+		offloads |= eth.txmode.offloads;
+	if (rte_eth_tx_queue_info_get(port, queue, &txq) == 0)
+		offloads |= txq.conf.offloads;
+	return (offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+}
+
+/* More copies than the port's queue can hold. */
+static uint32_t nb_copies(uint16_t port, uint16_t queue)
+{
+	struct rte_eth_txq_info txq;
+
+	if (rte_eth_tx_queue_info_get(port, queue, &txq) != 0 || txq.nb_desc == 0)
+		return COPIES;
+	return RTE_MAX((uint32_t)COPIES, txq.nb_desc + 4u * VNIC_BURST_MAX);
+}
+
 struct vnic_adapter *vnic_adapter_create(struct vnic_control *c, const struct vnic_adapter_conf *conf)
 {
 	struct rte_eth_dev_info info;
@@ -73,11 +97,12 @@ struct vnic_adapter *vnic_adapter_create(struct vnic_control *c, const struct vn
 	a->tx_queue = conf->tx_queue;
 	a->burst = conf->burst != 0 ? conf->burst : BURST_DEFAULT;
 	a->max_frame = conf->max_frame != 0 ? conf->max_frame : default_max_frame(conf->port);
-	a->linear_only = (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0;
+	a->linear_only = !takes_chains(conf->port, conf->tx_queue);
 	a->numa_node = node;
 	a->in_flight_kept = vnic__inflight_init(&a->inflight, a->port, a->tx_queue, conf->in_flight);
 	vnic__pacer_init(&a->pacer, &conf->pacing, rte_get_tsc_hz(), rte_rdtsc());
-	rc = vnic__fit_init(&a->fit, a->max_frame, a->linear_only, COPIES, node);
+	rc = vnic__fit_init(&a->fit, a->max_frame, a->linear_only,
+			     nb_copies(a->port, a->tx_queue), node);
 	if (rc != 0) {
 		rte_free(a);
 		return vnic__fail(-rc);
@@ -92,7 +117,8 @@ int vnic_adapter_destroy(struct vnic_adapter *a)
 
 	if (a == NULL)
 		return 0;
-	if (a->nb_clients != 0)
+	/* A12 <- R12 */
+	if (a->nb_clients != 0 || atomic_load_explicit(&a->pending, memory_order_acquire) != 0)
 		return -EBUSY;
 	c = a->control;
 	for (uint32_t i = 0; i < c->nb_adapters; i++)
@@ -105,7 +131,7 @@ int vnic_adapter_destroy(struct vnic_adapter *a)
 	return 0;
 }
 
-int vnic_adapter_in_flight(const struct vnic_adapter *a)
+enum vnic_in_flight vnic_adapter_in_flight(const struct vnic_adapter *a)
 {
 	return a->in_flight_kept;
 }

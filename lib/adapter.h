@@ -25,7 +25,9 @@ struct vnic_adapter {
 	uint32_t max_frame;
 	bool linear_only;
 	int numa_node;
-	int in_flight_kept;
+	enum vnic_in_flight in_flight_kept;
+
+	_Atomic uint32_t pending; /* tickets that the control thread has yet to finish */
 
 	/* setup threads */
 	uint32_t nb_clients;

@@ -40,8 +40,10 @@ static int post(struct vnic_adapter *a, uint64_t id, uint64_t mask, struct vnic_
 	struct vnic_ticket *newest;
 
 	/* A11 <- R11 */
-	if (atomic_load_explicit(&t->state, memory_order_acquire) == TICKET_PENDING)
+	if (atomic_exchange_explicit(&t->state, TICKET_PENDING, memory_order_acquire) == TICKET_PENDING)
 		return -EBUSY;
+	/* relaxed: whoever destroys the adapter does so after this call */
+	atomic_fetch_add_explicit(&a->pending, 1, memory_order_relaxed);
 	t->called_tsc = rte_rdtsc();
 	t->adapter = a;
 	t->id = id;
@@ -54,8 +56,6 @@ static int post(struct vnic_adapter *a, uint64_t id, uint64_t mask, struct vnic_
 		/* relaxed: only how far back late ones are counted */
 		t->at[i].late_from = atomic_load_explicit(&r->settled, memory_order_relaxed);
 	}
-	atomic_store_explicit(&t->state, TICKET_PENDING, memory_order_relaxed);
-	atomic_fetch_add_explicit(&c->pending, 1, memory_order_relaxed);
 	newest = atomic_load_explicit(&c->posted, memory_order_relaxed);
 	do {
 		t->next = newest;
@@ -223,8 +223,8 @@ void vnic__cancel_finish(struct vnic_control *c, struct vnic_ticket *t)
 	atomic_fetch_add_explicit(&a->cancels, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&a->cancels_unknown, v->unknown, memory_order_relaxed);
 	atomic_fetch_add_explicit(&a->too_late, v->too_late, memory_order_relaxed);
-	/* the ticket is the caller's again, then the control may be destroyed */
-	/* R11 -> A11 */
+	/* R12 -> A12 */
+	atomic_fetch_sub_explicit(&a->pending, 1, memory_order_release);
+	/* R11 -> A11: from here on the ticket is the caller's, and the adapter may be gone */
 	atomic_store_explicit(&t->state, TICKET_DONE, memory_order_release);
-	atomic_fetch_sub_explicit(&c->pending, 1, memory_order_release);
 }

@@ -19,7 +19,6 @@ struct vnic_control *vnic_control_create(int numa_node)
 	}
 	c->waiting_last = &c->waiting_first;
 	c->ns_per_tsc = 1e9 / (double)rte_get_tsc_hz();
-	c->numa_node = numa_node;
 	return c;
 }
 
@@ -27,7 +26,7 @@ int vnic_control_destroy(struct vnic_control *c)
 {
 	if (c == NULL)
 		return 0;
-	if (c->nb_adapters != 0 || atomic_load_explicit(&c->pending, memory_order_acquire) != 0)
+	if (c->nb_adapters != 0)
 		return -EBUSY;
 	rte_free(c);
 	return 0;

@@ -3,6 +3,7 @@
  *
  *   R10/A10  posted: a ticket's request before the ticket is found in the list
  *   R11/A11  state: a ticket's verdict before it is seen done
+ *   R12/A12  pending: the control thread has done with the adapter
  */
 #ifndef VNIC_CONTROL_H
 #define VNIC_CONTROL_H
@@ -39,16 +40,15 @@ struct vnic_ticket {
 
 struct vnic_control {
 	_Atomic(struct vnic_ticket *) posted; /* newest first */
-	_Atomic uint32_t pending;
 	_Atomic uint32_t prefixes; /* handed out so far */
 
 	/* (x) */
 	struct vnic_ticket *waiting_first; /* for help, oldest first */
 	struct vnic_ticket **waiting_last;
 	double ns_per_tsc;
-	int numa_node;
 
 	/* setup threads */
+	uint64_t prefix_open[4]; /* a bit for each prefix that an open client has */
 	uint32_t nb_adapters;
 	struct vnic_adapter *adapter[VNIC__ADAPTERS_MAX];
 };

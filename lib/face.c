@@ -57,8 +57,11 @@ static void *undo(struct vnic_face *f)
 
 struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_face_conf *conf)
 {
+	struct rte_eth_dev_info info;
 	struct vnic_face *f;
 
+	if (rte_eth_dev_info_get(conf->port, &info) != 0 || conf->rx_queue >= info.nb_rx_queues)
+		return vnic__fail(ENODEV);
 	if (conf->name == NULL || conf->burst > VNIC_BURST_MAX || conf->nbl_packets == 0 ||
 	    conf->rule.kind > VNIC_IDRULE_CONSTANT ||
 	    (conf->rule.kind == VNIC_IDRULE_BYTES && (conf->rule.width == 0 || conf->rule.width > 7)))
@@ -140,11 +143,9 @@ static uint32_t receive(struct vnic_face *f)
 	struct vnic_nbl *nbl[VNIC_BURST_MAX];
 	uint16_t room = vnic_sender_room(f->sender, f->burst), n, k;
 
-	if (room < f->burst)
+	n = room == 0 ? 0 : rte_eth_rx_burst(f->port, f->rx_queue, packet, room);
+	if (n == room && room < f->burst)
 		grow(f, F_BACKPRESSURE, 1);
-	if (room == 0)
-		return 0;
-	n = rte_eth_rx_burst(f->port, f->rx_queue, packet, room);
 	if (n == 0)
 		return 0;
 	if (vnic_nbl_alloc(f->pool, nbl, n) != 0) {

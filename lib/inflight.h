@@ -14,6 +14,8 @@
 
 #include <rte_ethdev.h>
 
+#include "vnic.h"
+
 struct vnic__inflight {
 	/* rte_eth_tx_descriptor_status, or a test's own */
 	int (*status)(uint16_t port, uint16_t queue, uint16_t offset);
@@ -23,8 +25,7 @@ struct vnic__inflight {
 	uint16_t limit;
 };
 
-/* Returns as vnic_adapter_in_flight(). */
-int vnic__inflight_init(struct vnic__inflight *f, uint16_t port, uint16_t queue, uint32_t limit);
+enum vnic_in_flight vnic__inflight_init(struct vnic__inflight *f, uint16_t port, uint16_t queue, uint32_t limit);
 
 /* How many packets, up to n, may be handed down now: the largest k for which the packet
  * handed down limit - k packets ago has left, found by halving. */

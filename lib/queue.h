@@ -73,20 +73,20 @@ struct vnic_sender {
 	struct vnic_nbl *refused_first; /* completed by vnic_send itself */
 	struct vnic_nbl **refused_last;
 	uint64_t p_count[P_COUNTS];
-	struct vnic__account p_account;
+	alignas(VNIC__LINE) struct vnic__account p_account;
 
 	/* (c) */
 	alignas(VNIC__LINE) struct vnic__ring_consumer consumer;
 	uint32_t cursor; /* packets of the first staged NBL that have left */
 	uint64_t help_packets; /* of the NBLs aborted in the last help; read after A7 */
 	uint64_t c_count[C_COUNTS];
-	struct vnic__account c_account;
+	alignas(VNIC__LINE) struct vnic__account c_account;
 
 	/* (x) */
 	alignas(VNIC__LINE) struct vnic__ring_canceller canceller;
 	struct vnic_ticket *asking; /* whose target the consumer was asked to help with */
 	uint64_t x_count[X_COUNTS];
-	struct vnic__account x_account;
+	alignas(VNIC__LINE) struct vnic__account x_account;
 };
 
 #endif

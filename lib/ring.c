@@ -156,10 +156,12 @@ static void walk_chain(struct walk *w)
 	uint32_t newest = atomic_load_explicit(&r->bucket[h], memory_order_acquire);
 	uint64_t pos = w->claim + (uint64_t)(int64_t)(int32_t)(newest - (uint32_t)w->claim);
 
-	if ((int64_t)(pos - w->claim) >= 2 * (int64_t)r->size) {
-		/* The ring went round while this thread did not run, or the bucket is
-		 * so old that it aliases the future: nothing is queued either way. */
-		w->found.need_help = true;
+	if (!before(pos, w->claim + 2 * (uint64_t)r->size)) {
+		/* The ring went round since the claim was read: all that it covers is dead.
+		 * Or the bucket is so old that it aliases the future: nothing was there. */
+		w->found.reused = before(pos, atomic_load_explicit(&r->tail, memory_order_acquire) +
+						      r->size);
+		w->found.need_help = w->found.reused;
 		return;
 	}
 	while (!before(pos, w->low) && !w->found.reused) {
@@ -250,6 +252,23 @@ uint64_t vnic__ring_sample(const struct vnic__ring_canceller *x, uint64_t random
 
 /* ---- help: the consumer's staged burst ---- */
 
+/* An entry aborted out of the stage leaves a tomb where its slot still stands, so that no
+ * later cancel counts it as late. */
+static void bury(struct vnic__ring_consumer *c, uint32_t i)
+{
+	uint64_t pos = vnic__ring_stage_pos(c, i), word = c->stage[c->stage_first + i];
+	uint64_t taken = pos << VNIC__HANDLE_BITS | VNIC__TOMB_TAKEN;
+	_Atomic uint64_t *slot = &c->ring->slot[(uint32_t)pos & c->ring->mask];
+
+	/* relaxed: nothing is read through it; a slot that the producer has used again has
+	 * another stamp */
+	for (int k = 0; k < 2; k++, word = taken)
+		if (atomic_compare_exchange_strong_explicit(slot, &word,
+							    pos << VNIC__HANDLE_BITS | VNIC__TOMB_ABORTED,
+							    memory_order_relaxed, memory_order_relaxed))
+			return;
+}
+
 void vnic__ring_stage_keep(struct vnic__ring_consumer *c, uint32_t from, const bool keep[])
 {
 	uint32_t k = c->stage_first + from;
@@ -257,6 +276,8 @@ void vnic__ring_stage_keep(struct vnic__ring_consumer *c, uint32_t from, const b
 	for (uint32_t i = k; i < c->stage_end; i++)
 		if (keep[i - c->stage_first])
 			c->stage[k++] = c->stage[i];
+		else
+			bury(c, i - c->stage_first);
 	c->stage_end = k;
 	vnic__ring_release(c, 0);
 }

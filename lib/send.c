@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * send.c - the upper edge: NBLs into the ring, completions back to the sender
  *
- * Sender's thread, but for creation and destruction.
+ * Sender's thread.
  */
 #include "adapter.h"
 
@@ -15,7 +15,7 @@
 static inline uint32_t examine(const struct vnic_sender *s, struct vnic_nbl *nbl)
 {
 	struct rte_mbuf **packet = vnic_nbl_packets(nbl);
-	uint16_t fit = 0;
+	bool fit = false;
 
 	nbl->nb_sent = nbl->nb_packets;
 	nbl->status = VNIC_STATUS_SUCCESS;
@@ -28,7 +28,7 @@ static inline uint32_t examine(const struct vnic_sender *s, struct vnic_nbl *nbl
 			return VNIC_STATUS_INVALID_LENGTH;
 		fit |= vnic__fit_needed(packet[i], s->linear_only);
 	}
-	nbl->reserved16 = fit;
+	nbl->reserved16 = fit ? VNIC__NBL_FIT : 0;
 	return VNIC_STATUS_SUCCESS;
 }
 
@@ -59,8 +59,14 @@ uint16_t vnic_send(struct vnic_sender *s, struct vnic_nbl *const *nbls, uint16_t
 	uint16_t room = vnic_sender_room(s, n);
 	uint64_t packets = 0;
 
-	if (unlikely(room < n))
+	if (unlikely(room < n)) {
 		s->p_count[P_NOT_TAKEN] += n - room;
+		/* no part of the balance: a new version for each try would keep readers out */
+		atomic_store_explicit(&s->p_account.count[P_NOT_TAKEN], s->p_count[P_NOT_TAKEN],
+				      memory_order_relaxed);
+		if (room == 0)
+			return 0;
+	}
 	for (uint16_t i = 0; i < room; i++) {
 		struct vnic_nbl *nbl = nbls[i];
 		uint32_t status = examine(s, nbl);

@@ -12,6 +12,19 @@
 
 /* ---- clients ---- */
 
+/* The next prefix that no open client has; not 0, under which ids could be 0. */
+static bool take_prefix(struct vnic_control *c, uint8_t *prefix)
+{
+	for (int i = 0; i < 256; i++) {
+		*prefix = vnic_generate_partial_cancel_id(c);
+		if (*prefix == 0 || c->prefix_open[*prefix / 64] >> *prefix % 64 & 1)
+			continue;
+		c->prefix_open[*prefix / 64] |= UINT64_C(1) << *prefix % 64;
+		return true;
+	}
+	return false;
+}
+
 struct vnic_client *vnic_client_open(struct vnic_adapter *a)
 {
 	struct vnic_client *client = rte_zmalloc("vnic_client", sizeof(*client), 0);
@@ -19,7 +32,10 @@ struct vnic_client *vnic_client_open(struct vnic_adapter *a)
 	if (client == NULL)
 		return vnic__fail(ENOMEM);
 	client->adapter = a;
-	client->prefix = vnic_generate_partial_cancel_id(a->control);
+	if (!take_prefix(a->control, &client->prefix)) {
+		rte_free(client);
+		return vnic__fail(ENOSPC);
+	}
 	a->nb_clients++;
 	return client;
 }
@@ -31,6 +47,8 @@ int vnic_client_close(struct vnic_client *client)
 	if (client->nb_senders != 0)
 		return -EBUSY;
 	client->adapter->nb_clients--;
+	client->adapter->control->prefix_open[client->prefix / 64] &=
+		~(UINT64_C(1) << client->prefix % 64);
 	rte_free(client);
 	return 0;
 }

@@ -96,8 +96,10 @@ static bool gather_fitted(struct vnic_adapter *a, struct vnic_nbl *nbl, uint32_t
 		for (; h->nb_fitted < h->nb; h->nb_fitted++)
 			h->fitted[h->nb_fitted] = (struct vnic__fitted){
 				.packet = h->packet[h->nb_fitted], .given = h->packet[h->nb_fitted]};
-		if (!vnic__fit_make(&a->fit, packet[k], f))
-			return false;
+		if (!vnic__fit_make(&a->fit, packet[k], f) &&
+		    (rte_eth_tx_done_cleanup(a->port, a->tx_queue, 0) <= 0 ||
+		     !vnic__fit_make(&a->fit, packet[k], f)))
+			return false; /* and the port holds none that it could give back */
 		h->packet[h->nb++] = f->given;
 		h->nb_fitted = h->nb;
 	}

@@ -14,8 +14,8 @@
  *   data      the one thread that polls this adapter
  *   control   the one thread that polls this control
  *
- * None of the calls marked sender, data, control or any sleeps, takes a lock or
- * allocates. Calls return 0 or a negative errno value, bursts return a count, creators
+ * None of the calls marked sender, data or control sleeps, takes a lock or allocates, nor
+ * does a cancel. Calls return 0 or a negative errno value, bursts return a count, creators
  * return NULL and set rte_errno. Names in brackets are items of the send contract
  * (MiniportCancelSend and the NDIS send path).
  */
@@ -132,7 +132,7 @@ uint64_t vnic_histogram_bucket_high(uint32_t bucket);
 
 /* setup: its memory is on numa_node (-1: any). Errors: ENOMEM. */
 struct vnic_control *vnic_control_create(int numa_node);
-/* setup: -EBUSY while an adapter is attached or a ticket pending. NULL is ignored. */
+/* setup: -EBUSY while an adapter is attached. NULL is ignored. */
 int vnic_control_destroy(struct vnic_control *control);
 /* control: apply what has been asked; returns the work done, 0 when there was none. */
 uint32_t vnic_control_poll(struct vnic_control *control);
@@ -172,22 +172,27 @@ struct vnic_adapter_conf {
 struct vnic_adapter *vnic_adapter_create(struct vnic_control *control,
 					 const struct vnic_adapter_conf *conf);
 /* setup, when neither data nor control thread polls any more: -EBUSY while a client is
- * open. NULL is ignored. */
+ * open or a ticket pending. NULL is ignored. */
 int vnic_adapter_destroy(struct vnic_adapter *adapter);
 
 /* data: one step - help a cancel, pace, claim, hand down, complete. Returns the number of
  * packets and completions moved, 0 when there was nothing to do. Never waits. */
 uint32_t vnic_adapter_poll(struct vnic_adapter *adapter);
 
-/* any: is the in-flight limit kept? 0 there is none; 1 yes, by the port's descriptor
- * status or because its tx queue is no larger; 2 no, the port tells neither. */
-int vnic_adapter_in_flight(const struct vnic_adapter *adapter);
+enum vnic_in_flight {
+	VNIC_IN_FLIGHT_NONE,    /* no limit was asked for */
+	VNIC_IN_FLIGHT_KEPT,    /* by the port's descriptor status, or its tx queue is no larger */
+	VNIC_IN_FLIGHT_UNKNOWN, /* not kept: the port tells neither */
+};
+
+/* any: what becomes of the in-flight limit. */
+enum vnic_in_flight vnic_adapter_in_flight(const struct vnic_adapter *adapter);
 
 /* setup: does the adapter's memory lie on the node of `cpu`? Writes one line with the
  * cause and the cure for each mismatch; returns how many. */
 int vnic_adapter_check_numa(const struct vnic_adapter *adapter, int cpu, char *text, size_t len);
 
-/* any: what this thread allocates from the system from now on lies on `node` if there is
+/* setup: what this thread allocates from the system from now on lies on `node` if there is
  * room (-1: where the thread runs). -ENODEV no such node. */
 int vnic_numa_prefer(int node);
 
@@ -198,8 +203,8 @@ struct vnic_count {
 
 /* All but `queued` only grow. For NBLs and for packets alike
  * accepted = sent + aborted + rejected + queued. Packets of an NBL that failed or is
- * half sent count where each packet is. `queued` is not computed from the others but
- * from the positions of the rings. */
+ * half sent count where each packet is. `queued` is kept by the sides of each queue (put in,
+ * passed, staged, taken out), not as the rest of the others. */
 struct vnic_adapter_stats {
 	struct vnic_count accepted; /* taken by vnic_send */
 	struct vnic_count sent;     /* accepted by the lower port */
@@ -240,7 +245,8 @@ uint64_t vnic_adapter_sample_id(const struct vnic_adapter *adapter, uint64_t ran
 
 /* ---- client: an open handle on an adapter ---- */
 
-/* setup: Errors: ENOMEM. The client gets a prefix of its own. */
+/* setup: the client gets a prefix, 1..255, that no other open client of the control has.
+ * Errors: ENOMEM; ENOSPC 255 are open. */
 struct vnic_client *vnic_client_open(struct vnic_adapter *adapter);
 /* setup: -EBUSY while it has senders. NULL is ignored. */
 int vnic_client_close(struct vnic_client *client);
@@ -278,7 +284,8 @@ uint32_t vnic_sender_outstanding(const struct vnic_sender *sender);
 
 /* ---- cancel (MiniportCancelSend) ---- */
 
-/* A ticket carries one cancel at a time and its verdict. A cancel is never lost and its
+/* A ticket carries one cancel at a time and its verdict; calls on one ticket are serialised
+ * by the caller. A cancel is never lost and its
  * call never blocks: the queue of requests is a list through the tickets, so that whoever
  * has a ticket has a place. */
 struct vnic_ticket *vnic_ticket_create(int numa_node);    /* setup; ENOMEM */
@@ -330,19 +337,20 @@ struct vnic_idrule {
 uint64_t vnic_idrule_apply(const struct vnic_idrule *rule, const struct rte_mbuf *packet);
 
 struct vnic_port_conf {
-	uint16_t rx_desc; /* 0: none is received, a queue is set up all the same; else wished */
-	uint16_t tx_desc; /* 0: the port's own default */
+	uint16_t rx_desc; /* 0: 512; the port's own limits hold */
+	uint16_t tx_desc; /* likewise */
 	uint32_t mtu;     /* 0: as it is */
 	int numa_node;    /* where rx buffers lie; -1: the port's */
 };
 
-/* setup: make (or find, if a port of that name exists) the ethdev port of `devargs`, as in
- * --vdev or a PCI address, and start it with one rx and one tx queue. Received packets
- * come from `nb_mbufs` buffers of its own. On error nothing is left and `why` has one line
- * with cause and cure. */
+/* setup: make (or find, if a port of that name exists and is not started) the ethdev port of
+ * `devargs`, as in --vdev or a full PCI address, and start it with one rx and one tx queue.
+ * Received packets come from `nb_mbufs` buffers of its own. On error nothing is left and
+ * `why` has one line with cause and cure. */
 int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint32_t nb_mbufs,
 		   uint16_t *port, char *why, size_t len);
-/* setup: stop it; a port that vnic_port_open made is removed too. */
+/* setup: stop it; a port that vnic_port_open made is removed too, with its buffers: close
+ * the ports that send a face's packets before the face's own. */
 int vnic_port_close(uint16_t port);
 
 struct vnic_face_conf {
@@ -355,7 +363,7 @@ struct vnic_face_conf {
 	struct vnic_idrule rule;
 };
 
-/* All only grow. received = completed + outstanding + dropped. */
+/* Packets; all only grow. received = completed + dropped + those still outstanding. */
 struct vnic_face_stats {
 	uint64_t received;     /* packets taken from the upper port and sent */
 	uint64_t completed;    /* of them, those that came back, by status: */
@@ -363,11 +371,12 @@ struct vnic_face_stats {
 	uint64_t aborted;
 	uint64_t rejected;
 	uint64_t dropped;      /* received but not sent: no NBL */
-	uint64_t backpressure; /* polls that left packets in the port: the queue was full */
+	uint64_t backpressure; /* polls that may have left packets in the port: queue full */
 };
 
 /* setup: a face is a client with one sender, whose thread polls it (usually the data
- * lcore of the adapter). Errors as those of client, pool and sender. */
+ * lcore of the adapter). Errors: ENODEV no such port or queue; those of client, pool and
+ * sender. */
 struct vnic_face *vnic_face_create(struct vnic_adapter *adapter, const struct vnic_face_conf *conf);
 /* setup: -EBUSY while NBLs are outstanding. NULL is ignored. */
 int vnic_face_destroy(struct vnic_face *face);

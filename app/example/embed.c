@@ -41,5 +41,20 @@ int main(int argc, char **argv)
 		vnic_adapter_poll(adapter); /* ... and so is this one */
 	}
 	printf("aborted %u, too late %u\n", (unsigned)verdict.aborted.nbls, (unsigned)verdict.too_late);
-	return verdict.aborted.nbls == 16 ? 0 : 1;
+	for (unsigned n = 0; n < 64; vnic_adapter_poll(adapter)) { /* each comes back once */
+		unsigned k = vnic_sender_poll(sender, nbl, 64);
+
+		for (unsigned i = 0; i < k; i++) /* what was not sent is ours again */
+			if (nbl[i]->status != VNIC_STATUS_SUCCESS)
+				rte_pktmbuf_free(vnic_nbl_packets(nbl[i])[0]);
+		vnic_nbl_free(pool, nbl, k);
+		n += k;
+	}
+	vnic_ticket_destroy(ticket);
+	vnic_sender_destroy(sender);
+	vnic_client_close(client);
+	vnic_adapter_destroy(adapter);
+	vnic_control_destroy(control);
+	vnic_nbl_pool_destroy(pool);
+	return vnic_port_close(conf.port) || verdict.aborted.nbls != 16;
 }

@@ -61,7 +61,7 @@ static uint32_t face_mbufs(const struct vnicd *d, const struct conf_face *f)
 
 	if (f->mbufs != 0)
 		return (uint32_t)f->mbufs;
-	return (uint32_t)(a->depth * f->nbl_packets) + MBUFS_SPARE;
+	return (uint32_t)(a->depth * f->nbl_packets + a->in_flight) + MBUFS_SPARE;
 }
 
 int vnicd_ports_open(struct vnicd *d)
@@ -94,12 +94,13 @@ int vnicd_ports_open(struct vnicd *d)
 
 void vnicd_ports_close(struct vnicd *d)
 {
-	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
-		if (d->face[i].port_open)
-			vnic_port_close(d->face[i].port);
+	/* a lower port may still hold buffers of the faces' pools: it goes first */
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
 		if (d->adapter[i].port_open)
 			vnic_port_close(d->adapter[i].port);
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		if (d->face[i].port_open)
+			vnic_port_close(d->face[i].port);
 }
 
 int vnicd_adapters_create(struct vnicd *d)
@@ -121,7 +122,7 @@ int vnicd_adapters_create(struct vnicd *d)
 		if (d->adapter[i].adapter == NULL)
 			return fail(d, "%s: adapter %s: %s; %s", d->conf.path, a->name,
 				    rte_strerror(rte_errno), cure(rte_errno));
-		if (vnic_adapter_in_flight(d->adapter[i].adapter) == 2)
+		if (vnic_adapter_in_flight(d->adapter[i].adapter) == VNIC_IN_FLIGHT_UNKNOWN)
 			fprintf(stderr, "vnicd: adapter %s: in_flight = %u is not enforced: the port "
 				"does not tell what it holds; set its queue size in its devargs\n",
 				a->name, conf.in_flight);

@@ -26,14 +26,15 @@ static unsigned int nth_worker(unsigned int n)
  * one where there is no other. */
 static unsigned int choose_data(const struct vnicd *d, unsigned int n)
 {
-	unsigned int workers = rte_lcore_count() - 1, id;
+	unsigned int workers = rte_lcore_count() - 1, k = 0;
 
 	if (workers < 2)
 		return nth_worker(0);
-	do
-		id = nth_worker(n++);
-	while (id == d->control_lcore);
-	return id;
+	if (d->control_lcore == rte_get_main_lcore())
+		return nth_worker(n);
+	for (n %= workers - 1;; k++)
+		if (nth_worker(k) != d->control_lcore && n-- == 0)
+			return nth_worker(k);
 }
 
 static bool valid(int64_t lcore)
@@ -59,7 +60,7 @@ int vnicd_lcores_choose(struct vnicd *d)
 				 d->conf.adapter[i].name, (int)wish);
 			return -1;
 		}
-		d->adapter[i].lcore = wish >= 0 ? (unsigned int)wish : choose_data(d, i + 1);
+		d->adapter[i].lcore = wish >= 0 ? (unsigned int)wish : choose_data(d, i);
 	}
 	return 0;
 }
@@ -90,6 +91,7 @@ static int loop(void *arg)
 	struct vnicd *d = arg;
 	struct vnicd_lcore *l = &d->lcore[rte_lcore_id()];
 
+	vnic_numa_prefer((int)rte_socket_id());
 	while (atomic_load_explicit(&d->lcores_run, memory_order_acquire))
 		if (poll_round(d, l) == 0 && l->yields)
 			sched_yield();

@@ -10,12 +10,17 @@
 
 #include <rte_eal.h>
 
-static volatile sig_atomic_t signalled;
+static volatile sig_atomic_t signals;
 
 static void on_signal(int number)
 {
 	(void)number;
-	signalled = 1;
+	signals = signals < 2 ? signals + 1 : 2;
+}
+
+bool vnicd_hurried(void)
+{
+	return signals > 1;
 }
 
 static int signals_catch(struct vnicd *d)
@@ -25,6 +30,8 @@ static int signals_catch(struct vnicd *d)
 	(void)d;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	/* a peer's socket or our reader may close first: their calls fail, we go on */
+	signal(SIGPIPE, SIG_IGN);
 	return 0;
 }
 
@@ -62,7 +69,7 @@ static void run(struct vnicd *d)
 	double start = now_s();
 	uint64_t second = 1;
 
-	while (!signalled) {
+	while (signals == 0) {
 		double passed = now_s() - start;
 
 		if (passed >= (double)second) {

@@ -199,7 +199,8 @@ static bool write_files(const struct vnicd *d, const char *account)
 			fprintf(f, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", vnic_histogram_bucket_low(b),
 				b == VNIC_HISTOGRAM_BUCKETS - 1 ? h.max : vnic_histogram_bucket_high(b),
 				h.bucket[b]);
-	fclose(f);
+	if (fclose(f) != 0)
+		return false;
 	f = open_file(d, "account.txt");
 	if (f == NULL)
 		return false;
@@ -223,8 +224,12 @@ bool vnicd_report_final(struct vnicd *d)
 		latency_tables(d);
 		printf("\n");
 	}
-	if (d->conf.global.report[0] != '\0' && !write_files(d, account))
-		good = false;
+	if (d->conf.global.report[0] != '\0') {
+		if (write_files(d, account))
+			printf("report: %s\n", d->conf.global.report);
+		else
+			good = false;
+	}
 	if (!balances(&s))
 		fprintf(stderr, "vnicd: the account does not balance: this is a bug, please report it with "
 			"the table above\n");

@@ -37,13 +37,13 @@ static bool empty(const struct vnicd *d)
 	return true;
 }
 
-static bool wait_empty(struct vnicd *d, uint64_t bound_ms)
+static bool wait_empty(struct vnicd *d, uint64_t bound_ms, bool may_hurry)
 {
 	const struct timespec nap = {.tv_nsec = 200000};
 	uint64_t end = now_ms() + bound_ms;
 
 	while (!empty(d)) {
-		if (now_ms() >= end)
+		if (now_ms() >= end || (may_hurry && vnicd_hurried()))
 			return false;
 		if (vnicd_lcores_poll_main(d) == 0)
 			nanosleep(&nap, NULL);
@@ -57,14 +57,14 @@ void vnicd_shutdown(struct vnicd *d)
 		vnic_face_stop_receive(d->face[i].face);
 	vnicd_lcores_quiesce(d);
 	if (d->conf.global.shutdown == CONF_SHUTDOWN_DRAIN &&
-	    wait_empty(d, d->conf.global.drain_ms)) {
+	    wait_empty(d, d->conf.global.drain_ms, true)) {
 		atomic_store(&d->plan_runs, false);
 		return;
 	}
 	atomic_store(&d->plan_runs, false);
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
 		vnic_adapter_abort(d->adapter[i].adapter, d->abort[i]);
-	wait_empty(d, CANCEL_BOUND_MS);
+	wait_empty(d, CANCEL_BOUND_MS, false);
 	/* tickets are given back by the control lcore, which still runs */
 	vnicd_lcores_quiesce(d);
 }

@@ -6,6 +6,7 @@
  */
 #include "vnicd.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,7 +16,7 @@
 
 #include <rte_telemetry.h>
 
-#define CANCEL_WAIT_MS 5000
+#define CANCEL_WAIT_S 2
 #define PARAM_MAX 128
 
 static struct vnicd *_Atomic daemon_now;
@@ -98,29 +99,34 @@ static int say_verdict(struct rte_tel_data *data, const struct vnic_verdict *v)
 static int cancel(struct vnicd *d, char *params, struct rte_tel_data *data)
 {
 	const struct timespec nap = {.tv_nsec = 20000};
+	struct timespec now, begin;
 	char *save = NULL, *end = NULL;
 	const char *name = strtok_r(params, ",", &save), *text = strtok_r(NULL, ",", &save);
 	struct vnic_adapter *a = find(d, name);
 	struct vnic_verdict v;
 	struct vnic_ticket *t;
 	uint64_t id;
+	bool hex;
 
 	if (a == NULL)
 		return say_error(data, "no such adapter; /vnic/list names them, then /vnic/cancel,ADAPTER,ID");
 	errno = 0;
-	id = text != NULL && text[0] != '-' ? strtoull(text, &end, 0) : 0;
+	hex = text != NULL && strncmp(text, "0x", 2) == 0;
+	id = text != NULL && isxdigit((unsigned char)text[0]) ? strtoull(text, &end, hex ? 16 : 10) : 0;
 	if (id == 0 || errno != 0 || end == text || *end != '\0')
 		return say_error(data, "ID is a number from 1 to 2^64-1, decimal or 0x...");
 	t = vnic_ticket_create(-1);
 	if (t == NULL)
 		return say_error(data, "no memory for a ticket; give EAL more (-m MIB)");
+	clock_gettime(CLOCK_MONOTONIC, &begin);
 	vnic_adapter_cancel(a, id, t);
-	for (uint32_t i = 0; vnic_ticket_verdict(t, &v) != 0; i++) {
-		if (i == CANCEL_WAIT_MS * 50)
-			/* the ticket is still the control lcore's, and stays so */
-			return say_error(data, "no verdict within 5 s: a data lcore does not poll; the "
-					       "cancel goes on");
+	while (vnic_ticket_verdict(t, &v) != 0) {
 		nanosleep(&nap, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec - begin.tv_sec > CANCEL_WAIT_S)
+			/* the ticket is still the control lcore's, and stays so */
+			return say_error(data, "no verdict within 2 s: a data lcore does not poll; the "
+					       "cancel goes on");
 	}
 	vnic_ticket_destroy(t);
 	return say_verdict(data, &v);

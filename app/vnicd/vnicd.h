@@ -88,6 +88,9 @@ void vnicd_plan_destroy(struct vnicd *d);
 /* control lcore */
 uint32_t vnicd_plan_poll(struct vnicd_plan *plan);
 
+/* main.c: has a second signal asked to end at once? */
+bool vnicd_hurried(void);
+
 /* shutdown.c: stop receiving, drain or cancel what is queued, within the bound. */
 void vnicd_shutdown(struct vnicd *d);
 

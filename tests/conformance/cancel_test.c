@@ -275,9 +275,45 @@ static void c20_both_adapters_at_once(void **state)
 	bed_close(a);
 }
 
+/* ---- C23 ---- */
+
+/* Counted at the wire, packet by packet: short ones, copied ones, parts of long NBLs. */
+static void c23_aborted_ones_never_reach_the_wire(void **state)
+{
+	struct bed *b = bed_open(NULL);
+	uint32_t aborted = 0;
+
+	(void)state;
+	for (uint32_t round = 0; round < 300; round++) {
+		for (uint32_t i = 0; i < 8; i++) {
+			uint32_t serial = b->nb_packets;
+
+			for (uint32_t k = 0; k <= i % 3; k++)
+				bed_packet_chain(b, 40 + 10 * (round % 5), (uint16_t)(1 + i % 2));
+			bed_nbl_of(b, i % 4 == 0 ? ID : OTHER, serial, (uint16_t)(1 + i % 3));
+		}
+		bed_send(b, round * 8, 8);
+		bed_wire_room(b, round % 6);
+		bed_data(b);
+		bed_cancel(b, round % 2 == 0 ? ID : OTHER);
+		bed_wire_room(b, 3);
+		bed_data(b);
+		bed_cancel(b, ID);
+		bed_settle(b);
+	}
+	for (uint32_t i = 0; i < b->nb_packets; i++) {
+		bool sent = b->nbl[b->packet[i].nbl].status == VNIC_STATUS_SUCCESS;
+
+		assert_int_equal(b->packet[i].on_wire, sent);
+		aborted += !sent;
+	}
+	assert_in_range(aborted, 1000, b->nb_packets - 1000);
+	bed_close(b);
+}
+
 /* ---- C24, decision 8 ---- */
 
-static void c24_all_64_bits_count(void **state)
+static void c24_d8_all_64_bits_count(void **state)
 {
 	const uint64_t id = UINT64_C(0x0123456789abcdef);
 	struct bed *b = bed_open(&(struct bed_conf){.depth = 128});
@@ -506,7 +542,8 @@ int main(void)
 		PATTERN(64, all_but_one),
 		cmocka_unit_test(c20_the_other_adapter_is_not_touched),
 		cmocka_unit_test(c20_both_adapters_at_once),
-		cmocka_unit_test(c24_all_64_bits_count),
+		cmocka_unit_test(c23_aborted_ones_never_reach_the_wire),
+		cmocka_unit_test(c24_d8_all_64_bits_count),
 		cmocka_unit_test(c24_ids_that_share_a_bucket),
 		cmocka_unit_test(verdict_of_late_ones),
 		cmocka_unit_test(verdict_of_staged_ones),

@@ -386,7 +386,7 @@ static void c10_many_sends_one_poll(void **state)
 /* ---- C12 ---- */
 
 /* The NBL of a padded packet comes back and is used again for one that needs nothing: what
- * the library had noted in it is gone. */
+ * the library had noted in it is without effect. */
 static void c12_nothing_of_one_send_is_left_in_the_next(void **state)
 {
 	struct bed *b = bed_open(NULL);

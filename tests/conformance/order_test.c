@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * order_test.c - contract C: order on the wire (C14, C15), and turns between senders
+ * order_test.c - contract C: order on the wire (C14, C15); turns between senders, and how
+ * much the port may hold
  */
 #include "bed.h"
 
@@ -204,6 +205,65 @@ static void fair_at_a_port_that_takes_one_packet(void **state)
 	check_halves(&(struct bed_conf){.nb_senders = 2}, true);
 }
 
+/* ---- in flight ---- */
+
+/* A port that holds what it was given until the test says that it has left. */
+static struct {
+	struct bed *b;
+	uint64_t left;
+} port;
+
+static int status_of(uint16_t id, uint16_t queue, uint16_t offset)
+{
+	struct vnic_adapter_stats st = bed_stats(port.b);
+	uint64_t ago = 512u - offset;
+
+	(void)id;
+	(void)queue;
+	if (ago > st.sent.packets)
+		return RTE_ETH_TX_DESC_DONE;
+	return st.sent.packets - ago < port.left ? RTE_ETH_TX_DESC_DONE : RTE_ETH_TX_DESC_FULL;
+}
+
+static void the_port_holds_no_more_than_the_limit(void **state)
+{
+	struct bed *b = bed_open(&(struct bed_conf){.nb_senders = 2});
+
+	(void)state;
+	port.b = b;
+	port.left = 0;
+	b->adapter->inflight = (struct vnic__inflight){.status = status_of, .nb_desc = 512, .limit = 8};
+	for (uint32_t s = 0; s < 2; s++)
+		bed_send_by(b, s, bed_nbl(b, ID, 5), 1);
+	bed_send_id(b, ID, 30);
+	for (uint32_t step = 0; step < 10; step++) {
+		bed_data(b);
+		bed_data(b);
+		bed_wire_drain(b); /* the port took them; whether they have left is another thing */
+		assert_int_equal(b->nb_log, port.left + 8);
+		port.left += step % 4;
+	}
+	bed_cancel(b, ID); /* what is above the limit can still be had */
+	assert_int_equal(bed_stats(b).aborted.nbls, 32 - 2 - (b->nb_log - 10));
+	port.left = 1000;
+	bed_close(b);
+}
+
+static void the_limit_is_not_kept_by_a_port_that_tells_nothing(void **state)
+{
+	struct bed *b = bed_open(NULL);
+	struct vnic_adapter_conf conf = {
+		.name = "told", .port = b->port, .in_flight = 16, .numa_node = -1};
+	struct vnic_adapter *a = vnic_adapter_create(b->control, &conf);
+
+	(void)state;
+	assert_int_equal(vnic_adapter_in_flight(b->adapter), 0); /* there is none */
+	assert_non_null(a);
+	assert_int_equal(vnic_adapter_in_flight(a), 2);
+	assert_int_equal(vnic_adapter_destroy(a), 0);
+	bed_close(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +274,8 @@ int main(void)
 		cmocka_unit_test(c15_the_rest_leaves_in_order),
 		cmocka_unit_test(fair_under_a_pace_of_one_packet),
 		cmocka_unit_test(fair_at_a_port_that_takes_one_packet),
+		cmocka_unit_test(the_port_holds_no_more_than_the_limit),
+		cmocka_unit_test(the_limit_is_not_kept_by_a_port_that_tells_nothing),
 	};
 
 	return cmocka_run_group_tests_name("conformance order", tests, test_eal_setup,

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * race_test.c - contract E: races and edges (C25-C31, C33), decisions 1, 2 and 9
  *
- * A race is an order of steps. Tests step by hand, those whose name says so use threads.
+ * A race is an order of steps, and every test steps by hand. thread_test.c has those that
+ * let threads run.
  */
 #include "bed.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 
 #define ID UINT64_C(0x1234)
 #define OTHER UINT64_C(0x5678)
@@ -64,80 +61,6 @@ static void c25_no_sender(void **state)
 	assert_int_equal(st.cancels_unknown, 2);
 	assert_int_equal(st.accepted.nbls, 0);
 	assert_int_equal(vnic_adapter_destroy(a), 0);
-	bed_close(b);
-}
-
-#define CALLERS 4
-#define CALLS 2000
-
-struct caller {
-	struct bed *b;
-	_Atomic int *running;
-	uint64_t id;
-	uint64_t unknown;
-	uint64_t aborted;
-	int error;
-};
-
-static void *call_cancels(void *arg)
-{
-	struct caller *c = arg;
-	struct vnic_ticket *t = vnic_ticket_create(-1);
-	struct vnic_verdict v;
-
-	for (int i = 0; i < CALLS && c->error == 0; i++) {
-		c->error = vnic_adapter_cancel(c->b->adapter, c->id, t);
-		while (c->error == 0 && vnic_ticket_verdict(t, &v) == -EINPROGRESS)
-			sched_yield();
-		c->unknown += v.unknown;
-		c->aborted += v.aborted.nbls;
-	}
-	if (c->error == 0)
-		c->error = vnic_ticket_destroy(t);
-	atomic_fetch_sub(c->running, 1);
-	return NULL;
-}
-
-/* Threads cancel `id` over and over while this one steps the others `until` they end. */
-static void with_callers(struct bed *b, struct caller *c, uint64_t id, void (*step)(struct bed *b))
-{
-	_Atomic int running = CALLERS;
-	pthread_t thread[CALLERS];
-
-	for (int i = 0; i < CALLERS; i++) {
-		c[i] = (struct caller){.b = b, .running = &running, .id = id};
-		assert_int_equal(pthread_create(&thread[i], NULL, call_cancels, &c[i]), 0);
-	}
-	while (atomic_load(&running) != 0) {
-		step(b);
-		bed_control(b);
-		sched_yield();
-	}
-	for (int i = 0; i < CALLERS; i++) {
-		assert_int_equal(pthread_join(thread[i], NULL), 0);
-		assert_int_equal(c[i].error, 0);
-	}
-}
-
-static void step_data(struct bed *b)
-{
-	bed_data(b);
-}
-
-static void c25_unknown_id_from_many_threads(void **state)
-{
-	struct bed *b = bed_open(NULL);
-	struct caller c[CALLERS];
-
-	(void)state;
-	bed_wire_room(b, 0);
-	bed_send_id(b, OTHER, 50);
-	with_callers(b, c, ID, step_data);
-	for (int i = 0; i < CALLERS; i++)
-		assert_int_equal(c[i].unknown, CALLS);
-	assert_int_equal(bed_stats(b).cancels, CALLERS * CALLS);
-	bed_settle(b);
-	bed_expect(b, 0, 50, VNIC_STATUS_SUCCESS);
 	bed_close(b);
 }
 
@@ -330,83 +253,14 @@ static void c28_every_order_of_steps(void **state)
 {
 	(void)state;
 	for (int stalled = 0; stalled < 2; stalled++) {
-		struct order o = {.b = bed_open(&(struct bed_conf){.burst = 1}), .stalled = stalled};
+		struct order o = {.b = bed_open(&(struct bed_conf){.burst = 1}),
+				  .stalled = stalled};
 		uint32_t left[STEPS] = {[SEND] = 3, [DATA] = 3, [CONTROL] = 2, [POST] = 1};
 
 		each_order(&o, left);
 		assert_int_equal(o.runs, 5040); /* 9! / (3! 3! 2!) */
 		bed_close(o.b);
 	}
-}
-
-struct loop {
-	struct bed *b;
-	_Atomic bool *stop;
-};
-
-static void *data_loop(void *arg)
-{
-	struct loop *l = arg;
-
-	while (!atomic_load_explicit(l->stop, memory_order_relaxed))
-		if (vnic_adapter_poll(l->b->adapter) == 0)
-			sched_yield();
-	return NULL;
-}
-
-static void *control_loop(void *arg)
-{
-	struct loop *l = arg;
-
-	while (!atomic_load_explicit(l->stop, memory_order_relaxed))
-		if (vnic_control_poll(l->b->control) == 0)
-			sched_yield();
-	return NULL;
-}
-
-/* Data and control run freely, this thread sends, cancels, polls and takes the wire. The
- * bed checks that each NBL ends once and that the wire has what was sent, no more. */
-static void c28_threads_end_each_nbl_once(void **state)
-{
-	struct bed *b = bed_open(NULL);
-	_Atomic bool stop = false;
-	struct loop l = {b, &stop};
-	pthread_t data, control;
-	uint64_t aborted = 0;
-	unsigned int seed = 3;
-
-	(void)state;
-	assert_int_equal(pthread_create(&data, NULL, data_loop, &l), 0);
-	assert_int_equal(pthread_create(&control, NULL, control_loop, &l), 0);
-	for (int round = 0; round < 3000; round++) {
-		uint16_t n = (uint16_t)(1 + rand_r(&seed) % 32), taken;
-		uint32_t first = b->nb_nbls;
-		struct vnic_verdict v;
-
-		for (uint16_t i = 0; i < n; i++)
-			bed_nbl(b, 1 + (uint64_t)rand_r(&seed) % 4, (uint16_t)(1 + rand_r(&seed) % 3));
-		taken = bed_send_by(b, 0, first, n);
-		bed_discard(b, first + taken, (uint16_t)(n - taken));
-		if (vnic_ticket_verdict(b->ticket, &v) != -EINPROGRESS) {
-			aborted += round != 0 ? v.aborted.nbls : 0;
-			vnic_adapter_cancel(b->adapter, 1 + (uint64_t)rand_r(&seed) % 4, b->ticket);
-		}
-		bed_poll(b);
-		bed_wire_drain(b);
-		bed_stats(b);
-		sched_yield();
-	}
-	while (vnic_sender_outstanding(b->sender[0]) != 0) {
-		bed_poll(b);
-		bed_wire_drain(b);
-		sched_yield();
-	}
-	atomic_store(&stop, true);
-	assert_int_equal(pthread_join(data, NULL), 0);
-	assert_int_equal(pthread_join(control, NULL), 0);
-	aborted += bed_verdict(b, b->ticket).aborted.nbls;
-	assert_int_equal(aborted, bed_stats(b).aborted.nbls);
-	bed_close(b);
 }
 
 /* ---- C29 ---- */
@@ -481,31 +335,6 @@ static void c29_cancels_of_different_ids(void **state)
 	(void)state;
 	check_many(10, false);
 	check_many(10, true);
-}
-
-static void step_send(struct bed *b)
-{
-	bed_wire_room(b, (uint32_t)b->nb_nbls % 4);
-	if (vnic_sender_room(b->sender[0], 8) == 8)
-		bed_send_id(b, ID, 8);
-	bed_data(b);
-	bed_poll(b);
-}
-
-static void c29_many_threads_cancel_one_id(void **state)
-{
-	struct bed *b = bed_open(NULL);
-	struct caller c[CALLERS];
-	uint64_t aborted = 0;
-
-	(void)state;
-	with_callers(b, c, ID, step_send);
-	for (int i = 0; i < CALLERS; i++)
-		aborted += c[i].aborted;
-	bed_settle(b);
-	assert_int_equal(aborted, bed_stats(b).aborted.nbls);
-	assert_true(aborted > 100);
-	bed_close(b);
 }
 
 /* ---- C30, decision 2 ---- */
@@ -668,17 +497,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(c25_unknown_id),
 		cmocka_unit_test(c25_no_sender),
-		cmocka_unit_test(c25_unknown_id_from_many_threads),
 		cmocka_unit_test(c26_id_zero_is_refused),
 		cmocka_unit_test(d1_unmarked_nbls_are_hit_by_no_id),
 		cmocka_unit_test(c27_later_sends_are_sent),
 		cmocka_unit_test(d9_only_what_was_sent_before_the_call),
 		cmocka_unit_test(d9_queued_before_and_after_the_call),
 		cmocka_unit_test(c28_every_order_of_steps),
-		cmocka_unit_test(c28_threads_end_each_nbl_once),
 		cmocka_unit_test(c29_many_cancels_of_one_id),
 		cmocka_unit_test(c29_cancels_of_different_ids),
-		cmocka_unit_test(c29_many_threads_cancel_one_id),
 		cmocka_unit_test(c30_not_completed_before_its_outcome_is_known),
 		cmocka_unit_test(d2_what_the_port_accepted_runs_to_completion),
 		cmocka_unit_test(c31_a_begun_nbl_is_finished),

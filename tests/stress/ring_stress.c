@@ -471,6 +471,8 @@ static void check_settled(struct stress *s, uint64_t settled, uint64_t random)
 {
 	uint64_t nb = settled - s->start;
 
+	if (nb > s->set.nbls)
+		violation("settled is %#" PRIx64 ": nothing was sent there", settled);
 	if (nb != 0 && s->ledger[nb - 1] == NOT_YET)
 		violation("position %#" PRIx64 " is settled and has not left", settled - 1);
 	if (nb != 0 && s->ledger[random % nb] == NOT_YET)

@@ -52,6 +52,7 @@ static void open_port(struct bed *b)
 	int port;
 
 	memset(&eth, 0, sizeof(eth));
+	eth.txmode.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	b->wire = rte_ring_create(bed_unique("wire", name), BED_ROOM_ALL, SOCKET_ID_ANY,
 				  RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
 	assert_non_null(b->wire);

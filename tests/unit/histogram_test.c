@@ -41,7 +41,8 @@ static void buckets_are_contiguous(void **state)
 	assert_int_equal(vnic_histogram_bucket_high(LAST), UINT64_MAX);
 	assert_true(vnic_histogram_bucket_high(LAST - 1) < UINT64_C(1) << 46);
 	/* the last one would end at 2^46 if it did not take what is larger too */
-	assert_int_equal(vnic_histogram_bucket_low(LAST), (UINT64_C(1) << 46) - (UINT64_C(1) << 40));
+	assert_int_equal(vnic_histogram_bucket_low(LAST),
+			 (UINT64_C(1) << 46) - (UINT64_C(1) << 40));
 }
 
 static void buckets_are_narrow(void **state)

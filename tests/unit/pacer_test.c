@@ -301,7 +301,8 @@ static void a_late_poll_catches_up_a_tenth_of_a_second(void **state)
 static void debt_is_waited_for(void **state)
 {
 	const uint64_t bits = 16384 * 8, rate = 1000000;
-	struct sim s = sim_open((struct vnic_pacing){.bits_per_s = rate, .burst_packets = 1}, HZ, 0);
+	struct sim s = sim_open((struct vnic_pacing){.bits_per_s = rate, .burst_packets = 1}, HZ,
+				0);
 	uint64_t begin;
 
 	(void)state;
@@ -351,8 +352,8 @@ static void time_wraps(void **state)
 
 		run(&s, HZ, HZ / 1000000, 64);
 		expect_near(s.packets, 1000000);
-		s = sim_open((struct vnic_pacing){.bits_per_s = 1000000000, .burst_packets = 32}, HZ,
-			     ends[i] - HZ / 2);
+		s = sim_open((struct vnic_pacing){.bits_per_s = 1000000000,
+						  .burst_packets = 32}, HZ, ends[i] - HZ / 2);
 		idle(&s, HZ / 2 + HZ / 10);
 		drain(&s, 64);
 		assert_in_range(s.bytes * 8, 32 * GUESS_BITS - 64 * 8, 32 * GUESS_BITS + 64 * 8);

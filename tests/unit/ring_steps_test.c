@@ -160,7 +160,7 @@ static void step_help(struct list *l)
 		if (keep[i])
 			l->staged[l->nb_staged++] = pos;
 		else
-			at(l, pos)->state = LEFT;
+			at(l, pos)->state = TAKEN_BACK;
 	}
 	nb = n - l->nb_staged;
 	vnic__ring_stage_keep(&l->g.c, 0, keep);
