@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * thread_test.c - contract E with threads (C25, C28, C29)
+ * thread_test.c - contract A and E with threads (C4, C25, C28, C29)
  *
  * For TSan above all: the sides run freely, each in its thread.
  */
@@ -10,6 +10,9 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <rte_pause.h>
 
 #define ID UINT64_C(0x1234)
 #define OTHER UINT64_C(0x5678)
@@ -188,12 +191,67 @@ static void c28_threads_end_each_nbl_once(void **state)
 	bed_close(b);
 }
 
+#define SCRIBBLE 0x5a
+#define SCRIBBLES_MAX 64
+
+static uint32_t written_to;
+
+/* What comes out of the poll is scribbled over at once, the newest first, and looked at a
+ * little later: a side that writes to it after its completion does so within that time. */
+static void scribble(struct vnic_nbl **nbls, uint16_t n)
+{
+	struct vnic_nbl content[SCRIBBLES_MAX], mark;
+
+	memset(&mark, SCRIBBLE, sizeof(mark));
+	for (uint16_t i = n; i-- != 0;) {
+		content[i] = *nbls[i];
+		*nbls[i] = mark;
+	}
+	for (int i = 0; i < 20; i++)
+		rte_pause();
+	for (uint16_t i = 0; i < n; i++) {
+		written_to += memcmp(nbls[i], &mark, sizeof(mark)) != 0;
+		*nbls[i] = content[i];
+	}
+}
+
+static void c4_threads_do_not_touch_what_is_completed(void **state)
+{
+	struct bed *b = bed_open(NULL);
+	_Atomic bool stop = false;
+	struct loop l = {b, &stop};
+	pthread_t data, control;
+
+	(void)state;
+	b->polled = scribble;
+	assert_int_equal(pthread_create(&data, NULL, data_loop, &l), 0);
+	assert_int_equal(pthread_create(&control, NULL, control_loop, &l), 0);
+	for (int round = 0; round < 3000; round++) {
+		struct vnic_verdict v;
+
+		bed_send_id(b, round % 2 == 0 ? ID : OTHER, 32);
+		if (vnic_ticket_verdict(b->ticket, &v) != -EINPROGRESS)
+			vnic_adapter_cancel(b->adapter, ID, b->ticket);
+		for (uint32_t i = 0; vnic_sender_outstanding(b->sender[0]) != 0; i++)
+			if (bed_poll(b) == 0 && i % 64 == 63)
+				sched_yield(); /* or the window is missed */
+		bed_wire_drain(b);
+	}
+	atomic_store(&stop, true);
+	assert_int_equal(pthread_join(data, NULL), 0);
+	assert_int_equal(pthread_join(control, NULL), 0);
+	assert_int_equal(written_to, 0);
+	bed_verdict(b, b->ticket);
+	bed_close(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(c25_unknown_id_from_many_threads),
 		cmocka_unit_test(c29_many_threads_cancel_one_id),
 		cmocka_unit_test(c28_threads_end_each_nbl_once),
+		cmocka_unit_test(c4_threads_do_not_touch_what_is_completed),
 	};
 
 	return cmocka_run_group_tests_name("conformance thread", tests, test_eal_setup,

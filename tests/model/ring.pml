@@ -164,7 +164,10 @@ byte claim_buffer;
 bool claim_buffered;
 active proctype consumer_buffer() {
 end:	do
-	:: d_step { claim_buffered -> claim = claim_buffer; claim_buffer = 0; claim_buffered = false }
+	:: d_step {
+		claim_buffered ->
+		claim = claim_buffer; claim_buffer = 0; claim_buffered = false
+	   }
 	od
 }
 #define STORE_CLAIM(x) d_step { claim_buffer = x; claim_buffered = true }
@@ -181,7 +184,10 @@ byte cancels_buffer;
 bool cancels_buffered;
 active proctype canceller_buffer() {
 end:	do
-	:: d_step { cancels_buffered -> cancels = cancels_buffer; cancels_buffer = 0; cancels_buffered = false }
+	:: d_step {
+		cancels_buffered ->
+		cancels = cancels_buffer; cancels_buffer = 0; cancels_buffered = false
+	   }
 	od
 }
 #define RAISE_FLAG(x) d_step { cancels_buffer = x; cancels_buffered = true }
@@ -549,7 +555,8 @@ active proctype frost() {
 #define AT_LINK 2       /* reads prev[pos] */
 #define IN_RUN 3        /* reads id[pos]: does the run go on? */
 #define AT_ANY 4        /* walk_all reads id[pos] */
-#define ENDED 5
+#define FAR 5           /* reads tail: did the ring go round, or does the bucket alias? */
+#define ENDED 6
 
 inline consider(matches) {
 	assert(nb <= BATCH && nb < CANDIDATES);
@@ -763,7 +770,7 @@ proctype canceller() {
 			pos = bucket[HASH(w_id)];                       /* A3 */
 			pos = WIDEN_NEAR(w_claim, pos);
 			if
-			:: !LT(pos, w_claim + 2 * SIZE) -> need_help = true; step = ENDED
+			:: !LT(pos, w_claim + 2 * SIZE) -> step = FAR
 			:: LT(pos, w_claim + 2 * SIZE) && LT(pos, w_low) -> step = ENDED
 			:: else
 			fi
@@ -781,6 +788,12 @@ proctype canceller() {
 			(step == AT_HEAD && todo == 0) EARLY_OK ->
 			e_id = id[pos & MASK];                          /* A3 */
 			step = AT_LINK
+		   }
+		:: d_step {
+			step == FAR ->
+			reused = (LT(pos, tail + SIZE) -> true : false);
+			need_help = reused;
+			end_walk()
 		   }
 		:: d_step {
 			step == AT_LINK ->

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
@@ -64,25 +65,42 @@ static double median(const double *v, int n, double *min, double *max)
 	return s[n / 2];
 }
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static bool no_hugepages;
+
+/* Memory as the library's: hugepages, or what comes next to them. */
 static void *lines(size_t bytes)
 {
-	void *p = aligned_alloc(2 << 20, (bytes + (2 << 20) - 1) & ~(size_t)((2 << 20) - 1));
+	size_t len = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 
-	if (p == NULL) {
+	if (p == MAP_FAILED) {
+		no_hugepages = true;
+		p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		madvise(p, len, MADV_HUGEPAGE);
+	}
+	if (p == MAP_FAILED) {
 		fprintf(stderr, "ring-bench: no memory for %zu bytes\n", bytes);
 		exit(1);
 	}
-	madvise(p, bytes, MADV_HUGEPAGE); /* as the library's memory is */
 	return p;
 }
 
+static void give_back(void *p, size_t bytes)
+{
+	munmap(p, (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+}
+
+static cpu_set_t all_cpus; /* before anyone was pinned: a thread inherits its maker's */
+
 static void pin(unsigned int nth)
 {
-	cpu_set_t all, one;
+	cpu_set_t one;
 
-	sched_getaffinity(0, sizeof(all), &all);
+	nth %= (unsigned int)CPU_COUNT(&all_cpus);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &all) && (nth-- == 0)) {
+		if (CPU_ISSET(cpu, &all_cpus) && (nth-- == 0)) {
 			CPU_ZERO(&one);
 			CPU_SET(cpu, &one);
 			pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
@@ -237,8 +255,8 @@ static void drain(struct bench *b)
 			": not conserved\n", b->put, b->taken, atomic_load(&b->aborted));
 		exit(1);
 	}
-	free(b->plain);
-	free(b->ring);
+	give_back(b->plain, (size_t)rte_ring_get_memsize(b->depth));
+	give_back(b->ring, vnic__ring_bytes(b->depth));
 }
 
 static void line(const char *name, const double *v, double base)
@@ -413,30 +431,42 @@ static void run_walk_loaded(struct bench *b, uint32_t depth, uint32_t walks)
 	drain(b);
 }
 
+static double tsc_ghz(void)
+{
+	struct timespec begin, end;
+	uint64_t t;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	t = rte_rdtsc();
+	usleep(100000);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	t = rte_rdtsc() - t;
+	return (double)t / ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec));
+}
+
 int main(int argc, char **argv)
 {
 	static const uint32_t depths[] = {1024, 4096, 65536, 1048576};
 	static struct bench b;
 	bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-	cpu_set_t cpus;
-	uint64_t t, seed = 42;
+	uint64_t seed = 42;
 
 	if (argc > 1 && !quick) {
 		fprintf(stderr, "ring-bench: %s: unknown option; usage: ring-bench [--quick]\n", argv[1]);
 		return 1;
 	}
-	sched_getaffinity(0, sizeof(cpus), &cpus);
-	t = rte_rdtsc();
-	usleep(100000);
-	b.ghz = (double)(rte_rdtsc() - t) / 1e8;
+	sched_getaffinity(0, sizeof(all_cpus), &all_cpus);
+	b.ghz = tsc_ghz();
 	rounds = quick ? 5 : 11;
 	b.loops = quick ? 50000 : 300000;
 	b.cancels_per_s = 100000;
 	for (uint32_t i = 0; i < IDS; i++)
 		b.ids[i] = next_random(&seed);
 	printf("# TSC %.2f GHz, %d CPUs, rounds %d, %u packets a round, %u ids at random%s\n", b.ghz,
-	       CPU_COUNT(&cpus), rounds, b.loops * BURST, IDS,
-	       CPU_COUNT(&cpus) < 2 ? " (one CPU: the canceller shares it)" : "");
+	       CPU_COUNT(&all_cpus), rounds, b.loops * BURST, IDS,
+	       CPU_COUNT(&all_cpus) < 2 ? " (one CPU: the canceller shares it)" : "");
+	give_back(lines(vnic__ring_bytes(1048576)), vnic__ring_bytes(1048576));
+	printf("# memory: %s\n", no_hugepages ? "no hugepages free (16 are wanted), slower" : "hugepages");
 	pin(0);
 	run_tax(&b, 4096);
 	run_tax(&b, 65536);

@@ -96,6 +96,8 @@ struct bed {
 	uint32_t nb_packets, nb_nbls, nb_log, nb_done;
 	uint32_t max_packets, max_nbls, max_log;
 
+	/* called with what has come out of a poll, before anything else is done with it */
+	void (*polled)(struct vnic_nbl **nbls, uint16_t n);
 	bool hold;  /* completed NBLs and packets are not freed: bed_release() */
 	bool alien; /* the adapter had other NBLs too: its account is not the bed's */
 };

@@ -310,6 +310,8 @@ uint32_t bed_poll_by(struct bed *b, uint32_t s, uint16_t n)
 	uint32_t before = vnic_sender_outstanding(b->sender[s]);
 	uint16_t k = vnic_sender_poll(b->sender[s], list, n < POLL_BURST ? n : POLL_BURST);
 
+	if (b->polled != NULL)
+		b->polled(list, k);
 	assert_int_equal(vnic_sender_outstanding(b->sender[s]), before - k);
 	for (uint16_t i = 0; i < k; i++)
 		complete(b, s, list[i]);

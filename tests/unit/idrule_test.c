@@ -198,6 +198,7 @@ static const struct tuple flows[] = {
 	{4, IPPROTO_TCP, 1, 3, 1000, 80},  {4, IPPROTO_TCP, 1, 2, 1001, 80},
 	{4, IPPROTO_TCP, 1, 2, 1000, 81},  {4, IPPROTO_TCP, 2, 1, 80, 1000},
 	{4, IPPROTO_ICMP, 1, 2, 0, 0},     {4, IPPROTO_ESP, 1, 2, 0, 0},
+	{4, IPPROTO_SCTP, 1, 2, 1000, 81}, {6, IPPROTO_SCTP, 1, 2, 1000, 81},
 	{6, IPPROTO_TCP, 1, 2, 1000, 80},  {6, IPPROTO_UDP, 1, 2, 1000, 80},
 	{6, IPPROTO_SCTP, 1, 2, 1000, 80}, {6, IPPROTO_TCP, 3, 2, 1000, 80},
 	{6, IPPROTO_TCP, 1, 3, 1000, 80},  {6, IPPROTO_TCP, 1, 2, 1001, 80},

@@ -87,6 +87,7 @@ static void check_all(uint32_t nb, uint16_t max_packets)
 
 	assert_non_null(pool);
 	assert_non_null(nbl);
+	assert_true(pool->mempool->elt_size >= bytes);
 	assert_int_equal(vnic_nbl_pool_in_use(pool), 0);
 	assert_int_equal(vnic_nbl_alloc(pool, nbl, nb), 0);
 	assert_int_equal(vnic_nbl_pool_in_use(pool), nb);

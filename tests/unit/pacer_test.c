@@ -336,6 +336,20 @@ static void slow_rates_do_not_overflow(void **state)
 	}
 }
 
+/* A burst of which 64 bits of fractional ticks hold a quarter of a packet and 2^64. */
+static void large_bursts_do_not_overflow(void **state)
+{
+	struct sim s = sim_open((struct vnic_pacing){.packets_per_s = 1, .burst_packets = 70369},
+				4 * GHZ, 0);
+
+	(void)state;
+	for (int second = 0; second < 1000; second++) {
+		s.now += 4 * GHZ;
+		vnic__pacer_idle(&s.p, s.now);
+	}
+	assert_int_equal(drain(&s, 64), 1000);
+}
+
 /* ---- wraps ---- */
 
 static void time_wraps(void **state)
@@ -376,6 +390,7 @@ int main(void)
 		cmocka_unit_test(a_late_poll_catches_up_a_tenth_of_a_second),
 		cmocka_unit_test(debt_is_waited_for),
 		cmocka_unit_test(slow_rates_do_not_overflow),
+		cmocka_unit_test(large_bursts_do_not_overflow),
 		cmocka_unit_test(time_wraps),
 	};
 
