@@ -62,6 +62,7 @@ struct test {
 	_Atomic uint64_t cancels;
 	_Atomic bool wire_stalls;
 	_Atomic bool all_sent;
+	_Atomic bool end_cancels; /* first: the others are needed to finish the last one */
 	_Atomic bool end;
 	_Atomic uint32_t failures;
 };
@@ -251,18 +252,14 @@ static void *control_thread(void *arg)
 	return NULL;
 }
 
-static bool cancel_and_wait(struct vnic_ticket *t, uint64_t id, struct vnic_verdict *v)
+static void cancel_and_wait(struct vnic_ticket *t, uint64_t id, struct vnic_verdict *v)
 {
 	const struct timespec nap = {.tv_nsec = 20000};
 
 	if (vnic_client_cancel(test.client, id, t) != 0)
 		fail("cancel refused", id, 0);
-	while (vnic_ticket_verdict(t, v) != 0) {
-		if (atomic_load(&test.end))
-			return false;
+	while (vnic_ticket_verdict(t, v) != 0)
 		nanosleep(&nap, NULL);
-	}
-	return true;
 }
 
 static void *cancel_thread(void *arg)
@@ -273,12 +270,11 @@ static void *cancel_thread(void *arg)
 	uint32_t random = 777;
 
 	(void)arg;
-	while (!atomic_load(&test.end)) {
+	while (!atomic_load(&test.end_cancels)) {
 		struct vnic_adapter_stats s;
 
 		random = random * 1664525u + 1013904223u;
-		if (!cancel_and_wait(t, id_of(random / 256 % test.nb), &v))
-			break;
+		cancel_and_wait(t, id_of(random / 256 % test.nb), &v);
 		atomic_fetch_add(&test.cancels, 1);
 		vnic_adapter_stats_get(test.adapter, &s);
 		if (s.accepted.nbls != s.sent.nbls + s.aborted.nbls + s.rejected.nbls + s.queued.nbls)
@@ -316,7 +312,8 @@ static void stall_port(void)
 			usleep(1000);
 			continue;
 		}
-		if (cancel_and_wait(t, id_of(i * 3), &v) && v.aborted.nbls != 0)
+		cancel_and_wait(t, id_of(i * 3), &v);
+		if (v.aborted.nbls != 0)
 			vnic_histogram_add(&h, v.latency_ns);
 		aborted += v.aborted.nbls;
 		if (v.too_late != 0)
@@ -518,8 +515,11 @@ int main(int argc, char **argv)
 		atomic_load(&test.nb_success) + atomic_load(&test.nb_aborted) != test.nb ||
 		atomic_load(&test.nb_wire) != atomic_load(&test.nb_success)) && now_s() < give_up)
 		usleep(1000);
+	atomic_store(&test.end_cancels, true);
+	if (!stall && !stop)
+		pthread_join(thread[4], NULL);
 	atomic_store(&test.end, true);
-	for (int i = 0; i < (stall || stop ? 4 : 5); i++)
+	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
 	check_sets();
 	return atomic_load(&test.failures) == 0 ? 0 : 1;
