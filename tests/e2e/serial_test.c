@@ -106,9 +106,11 @@ void __tsan_release(void *);
 #endif
 
 #if defined(HAS_TSAN) || defined(__SANITIZE_ADDRESS__)
-#define PACKETS 80000
+#define PACKETS 40000
+#define PACE 20000 /* slower than the sender, so that there is a queue to cancel in */
 #else
 #define PACKETS 400000
+#define PACE 150000
 #endif
 
 /* ---- the wire ---- */
@@ -501,7 +503,7 @@ int main(int argc, char **argv)
 		must(NULL, "EAL");
 	/* EAL has bound this thread to one CPU, and its children with it */
 	sched_setaffinity(0, sizeof(test.cpus), &test.cpus);
-	set_up(stop ? 100000 : 400000);
+	set_up(stop ? 100000 : PACE);
 	for (int i = 0; i < 5; i++)
 		/* a stalled port's cancels are the mode's own */
 		if (i < 4 || !(stall || stop))

@@ -127,9 +127,9 @@ static void init_without_a_port(void **state)
 	struct vnic__inflight f;
 
 	(void)state;
-	assert_int_equal(vnic__inflight_init(&f, PORT, QUEUE, 0), 0);
+	assert_int_equal(vnic__inflight_init(&f, PORT, QUEUE, 0), VNIC_IN_FLIGHT_NONE);
 	assert_int_equal(vnic__inflight_room(&f, 64), 64);
-	assert_int_equal(vnic__inflight_init(&f, PORT, QUEUE, 16), 2); /* it tells nothing */
+	assert_int_equal(vnic__inflight_init(&f, PORT, QUEUE, 16), VNIC_IN_FLIGHT_UNKNOWN);
 	assert_int_equal(vnic__inflight_room(&f, 64), 64);
 }
 
