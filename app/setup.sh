@@ -101,7 +101,7 @@ prepare_hugepages() {
 			[ "$free" -ge "$want" ] || echo "$total" | as_root tee "$f/nr_hugepages" >/dev/null 2>&1 || true
 		fi
 		if [ "$free" -lt "$want" ]; then
-			say "no hugepages, slower; to have them: echo $want | $(sudo_or_root) tee $f/nr_hugepages"
+			say "no hugepages, slower; to have them, as root: echo $((total + want - free)) > $f/nr_hugepages"
 			return 1
 		fi
 	done
