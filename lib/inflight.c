@@ -10,7 +10,8 @@ static int port_status(uint16_t port, uint16_t queue, uint16_t offset)
 	return rte_eth_tx_descriptor_status(port, queue, offset);
 }
 
-enum vnic_in_flight vnic__inflight_init(struct vnic__inflight *f, uint16_t port, uint16_t queue, uint32_t limit)
+enum vnic_in_flight vnic__inflight_init(struct vnic__inflight *f, uint16_t port, uint16_t queue,
+					uint32_t limit)
 {
 	struct rte_eth_txq_info info;
 

@@ -25,7 +25,8 @@ struct vnic__inflight {
 	uint16_t limit;
 };
 
-enum vnic_in_flight vnic__inflight_init(struct vnic__inflight *f, uint16_t port, uint16_t queue, uint32_t limit);
+enum vnic_in_flight vnic__inflight_init(struct vnic__inflight *f, uint16_t port, uint16_t queue,
+					uint32_t limit);
 
 /* How many packets, up to n, may be handed down now: the largest k for which the packet
  * handed down limit - k packets ago has left, found by halving. */

@@ -90,7 +90,6 @@ struct vnic_nbl_pool *vnic_nbl_pool_create(const char *name, uint32_t nb_nbls,
 		return NULL;
 	}
 	snprintf(full, sizeof(full), "nbl_%s", name);
-	pool->max_packets = max_packets;
 	pool->mempool = rte_mempool_create_empty(full, nb_nbls, (unsigned int)nbl_bytes(max_packets),
 						 cache, 0, numa_node, RTE_MEMPOOL_F_NO_SPREAD);
 	if (pool->mempool == NULL) {

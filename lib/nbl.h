@@ -17,7 +17,6 @@
 struct vnic_nbl_pool {
 	struct rte_mempool *mempool;
 	char *base; /* handle 0 */
-	uint16_t max_packets;
 };
 
 /* A sent NBL's flags lie in reserved16, its link in a list of completions in

@@ -141,7 +141,7 @@ struct vnic__ring *vnic__ring_init(void *mem, uint32_t size, uint64_t start);
 void vnic__ring_sides(struct vnic__ring *r, struct vnic__ring_producer *p,
 		      struct vnic__ring_consumer *c, struct vnic__ring_canceller *x);
 
-/* What to take: entries below the position `mark` (a tail read before) whose id
+/* What to take: entries below the position `mark` (tail, read with acquire) whose id
  * agrees with `id` in the bits of `mask`. All bits: by the index, the work is the
  * matches and their hash neighbours. Fewer: every queued entry is looked at. */
 struct vnic__ring_target {
