@@ -11,8 +11,10 @@
 
 #include "control.h"
 #include "fit.h"
+#include "gate.h"
 #include "inflight.h"
 #include "pacer.h"
+#include "life.h"
 #include "queue.h"
 
 struct vnic_adapter {
@@ -25,14 +27,27 @@ struct vnic_adapter {
 	uint32_t max_frame;
 	bool linear_only;
 	int numa_node;
+	uint32_t height; /* how many adapters are below */
+	uint32_t kept_below; /* packets that the ports below may keep when they have sent them */
 	enum vnic_in_flight in_flight_kept;
+	struct vnic_driver driver; /* the configuration's; where it has nothing, the lower edge's */
+	bool own_link;             /* the configuration's driver tells the link */
+	void *driver_context;
+	struct vnic__layer *layer; /* NULL: the adapter has a port */
 
 	_Atomic uint32_t pending; /* tickets that the control thread has yet to finish */
+	_Atomic uint32_t asked;   /* starts, stops and sends on request that are not complete */
+	struct vnic__gate operations; /* requests under way; see gate.h */
 
 	/* setup threads */
-	uint32_t nb_clients;
+	rte_spinlock_t handles; /* taken by them, tried by a stop */
+	_Atomic uint32_t nb_clients; /* written with the lock */
 	struct vnic_sender *sender[VNIC_SENDERS_MAX];
 	_Atomic uint32_t nb_senders; /* R9 -> A9: the sender before its number */
+
+	/* control thread; senders and the data thread read it, it hardly ever changes */
+	alignas(VNIC__LINE) _Atomic uint32_t gate; /* what a send completes with; SUCCESS: open */
+	_Atomic bool gone; /* the lower port is not to be touched any more */
 
 	/* data thread */
 	alignas(VNIC__LINE) struct vnic__pacer pacer;
@@ -45,18 +60,46 @@ struct vnic_adapter {
 	_Atomic uint64_t cancels_unknown;
 	_Atomic uint64_t too_late;
 	struct vnic_histogram latency[VNIC_LATENCIES];
+
+	/* control thread */
+	alignas(VNIC__LINE) struct vnic__life life;
 };
 
 struct vnic_client {
 	struct vnic_adapter *adapter;
 	uint32_t nb_senders;
 	uint8_t prefix;
+	struct vnic__gate cancels; /* of this client, under way; closed with the handle */
+	struct vnic_client *next_closed;
 };
+
+static inline uint32_t vnic__adapter_clients(const struct vnic_adapter *a)
+{
+	/* relaxed: a glance, or with the lock */
+	return atomic_load_explicit(&a->nb_clients, memory_order_relaxed);
+}
+
+/* Any thread: keep the handle from being closed. False: it is. */
+static inline bool vnic__client_hold(struct vnic_client *client)
+{
+	return vnic__gate_enter(&client->cancels);
+}
+
+static inline void vnic__client_drop(struct vnic_client *client)
+{
+	vnic__gate_leave(&client->cancels);
+}
+
+static inline bool vnic__adapter_cancels(const struct vnic_adapter *a)
+{
+	return !a->driver.no_cancel_send;
+}
 
 static inline uint32_t vnic__adapter_senders(const struct vnic_adapter *a)
 {
-	/* A9 <- R9 */
-	return atomic_load_explicit(&a->nb_senders, memory_order_acquire);
+	/* A9 <- R9; sequentially consistent for a closing gate, to which a new sender's number
+	 * counts like its door */
+	return atomic_load_explicit(&a->nb_senders, memory_order_seq_cst);
 }
 
 /* A creator's way out. */
@@ -66,7 +109,18 @@ static inline void *vnic__fail(int error)
 	return NULL;
 }
 
+/* The lower edges as drivers. */
+extern const struct vnic_driver vnic__ethdev_driver;
+extern const struct vnic_driver vnic__layer_driver;
+/* Control thread: has the port been pulled out? */
+bool vnic__ethdev_gone(const struct vnic_adapter *a);
+
+/* Any thread: the most packets of an NBL. */
+uint32_t vnic__adapter_nbl_packets(const struct vnic_adapter *a);
+
 /* Setup, when no lcore polls: give a sender's memory back. */
 void vnic__sender_free(struct vnic_sender *s);
+/* Setup: give back the memory of closed handles. */
+void vnic__clients_forget(struct vnic_control *control);
 
 #endif

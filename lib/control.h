@@ -1,64 +1,62 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * control.h - the control lcore's object and the tickets posted to it
+ * control.h - the control lcore's object, and what is posted to it
  *
- *   R10/A10  posted: a ticket's request before the ticket is found in the list
+ *   R10/A10  posted: what is posted before it is found in the list
  *   R11/A11  state: a ticket's verdict before it is seen done
- *   R12/A12  pending: the control thread has done with the adapter
+ *   R12/A12  pending, asked: whoever had the adapter for a ticket, a start or a stop is done
+ *            with it
  */
 #ifndef VNIC_CONTROL_H
 #define VNIC_CONTROL_H
+
+#include <rte_spinlock.h>
 
 #include "ring.h"
 #include "vnic.h"
 
 #define VNIC__ADAPTERS_MAX 64
 
-enum vnic__ticket_state { TICKET_UNUSED, TICKET_PENDING, TICKET_DONE };
-
-struct vnic_ticket {
-	/* written by the caller of a cancel, before R10 */
-	struct vnic_ticket *next; /* in the posted list; then the waiting list's */
-	struct vnic_adapter *adapter;
-	uint64_t id;
-	uint64_t mask;
-	uint64_t called_tsc;
-	uint32_t nb_senders;
-	struct {
-		uint64_t mark;      /* tail at the call */
-		uint64_t late_from; /* settled at the call */
-		uint32_t late;      /* (x) matches that may be staged or have left */
-	} at[VNIC_SENDERS_MAX];
-
-	/* (x) */
-	bool reused;           /* more may have been late */
-	uint32_t help_todo;    /* a bit for each sender whose stage is to be looked at */
-	uint64_t visible_tsc;  /* the last completion */
-	struct vnic_verdict verdict; /* before R11 */
-
-	_Atomic uint32_t state;
+/* Whatever any thread wants the control thread to do: a list through what is wanted, so
+ * that posting never fails. */
+struct vnic__post {
+	struct vnic__post *next;
+	void (*run)(struct vnic_control *control, struct vnic__post *post);
 };
 
 struct vnic_control {
-	_Atomic(struct vnic_ticket *) posted; /* newest first */
+	_Atomic(struct vnic__post *) posted; /* newest first */
 	_Atomic uint32_t prefixes; /* handed out so far */
+	_Atomic uintptr_t thread;  /* the one that polled last; 0: none has */
+	rte_spinlock_t cancel_lock; /* the cancel lock of this control's requests */
 
 	/* (x) */
 	struct vnic_ticket *waiting_first; /* for help, oldest first */
 	struct vnic_ticket **waiting_last;
 	double ns_per_tsc;
+	uint64_t tsc_hz;
+	uint64_t look_tsc; /* when links are looked at next */
+	bool busy; /* it runs: what its callbacks issue waits for the next poll */
 
-	/* setup threads */
+	/* setup threads; of handles on two adapters there may be two */
+	rte_spinlock_t clients; /* for these four */
 	uint64_t prefix_open[4]; /* a bit for each prefix that an open client has */
-	uint32_t nb_adapters;
+	struct vnic_client *closed_first; /* clients, the longest closed first */
+	struct vnic_client **closed_last;
+	uint32_t nb_closed;
+	_Atomic uint32_t nb_adapters; /* R18 -> A18: the adapter before its number */
 	struct vnic_adapter *adapter[VNIC__ADAPTERS_MAX];
 };
 
-/* Control thread: apply one ticket; true when its verdict stands. */
-bool vnic__cancel_apply(struct vnic_control *control, struct vnic_ticket *t);
-/* Control thread: look for answers to its requests for help, ask where it is its turn;
- * true when its verdict stands. */
-bool vnic__cancel_proceed(struct vnic_ticket *t);
-/* Control thread: record and hand out the verdict. */
-void vnic__cancel_finish(struct vnic_control *control, struct vnic_ticket *t);
+/* Any thread: R10 -> A10. */
+void vnic__control_post(struct vnic_control *control, struct vnic__post *post);
+
+/* Is the caller the control thread, the one that polled last? */
+bool vnic__control_here(const struct vnic_control *control);
+
+static inline uint32_t vnic__control_adapters(const struct vnic_control *c)
+{
+	/* A18 <- R18 */
+	return atomic_load_explicit(&c->nb_adapters, memory_order_acquire);
+}
 
 #endif

@@ -19,9 +19,11 @@ struct vnic_nbl_pool {
 	char *base; /* handle 0 */
 };
 
-/* A sent NBL's flags lie in reserved16, its link in a list of completions in
- * reserved64. Both are the library's until the NBL is completed. */
-#define VNIC__NBL_FIT 0x1 /* a packet must be fitted to the port: see fit.h */
+/* A sent NBL's flags lie in reserved16. In reserved32 a layer's data thread counts the clones
+ * of an NBL that it has handed down. In reserved64 is the link in a list of refused NBLs, in a
+ * clone its parent's position: see layer.h. All are the library's until the NBL is completed. */
+#define VNIC__NBL_FIT 0x1   /* a packet must be fitted to the port: see fit.h */
+#define VNIC__NBL_TAKEN 0x2 /* a cancel has counted it by one of its clones: see layer.h */
 
 static inline struct vnic_nbl *vnic__nbl_of(const char *base, uint32_t handle)
 {

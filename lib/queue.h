@@ -15,16 +15,34 @@
 
 #include <rte_ring.h>
 
-/* (p) counts */
+#define VNIC__LAYERS_MAX 8 /* adapters on top of each other */
+
+/* Why an NBL came back that was not sent whole: two counts each, NBLs and packets. */
+enum vnic__reason {
+	REASON_ABORTED,
+	REASON_PAUSED,
+	REASON_RESET,
+	REASON_LOW_POWER,
+	REASON_MEDIA_DISCONNECTED,
+	REASON_CLOSING,
+	REASON_RESOURCES,
+	REASON_INVALID_LENGTH,
+	REASON_INVALID_PARAMETER,
+	REASON_FAILURE, /* and whatever else a lower adapter says */
+	REASONS
+};
+
+enum vnic__reason vnic__reason_of(uint32_t status);
+
+/* (p) counts. Of each side, those from its _HOT on are written out when one of them has
+ * changed, not with every burst. */
 enum {
 	P_ACCEPTED_NBLS, /* put into the ring, since the sender's creation */
 	P_ACCEPTED_PACKETS,
-	P_INVALID_LENGTH_NBLS, /* refused at once, a pair each */
-	P_INVALID_LENGTH_PACKETS,
-	P_INVALID_PARAMETER_NBLS,
-	P_INVALID_PARAMETER_PACKETS,
 	P_NOT_TAKEN,
-	P_COUNTS
+	P_HOT,
+	P_REASONS = P_HOT, /* refused at once */
+	P_COUNTS = P_REASONS + 2 * REASONS
 };
 
 /* (c) counts */
@@ -36,21 +54,38 @@ enum {
 	C_STAGED_PACKETS,
 	C_SENT_NBLS,
 	C_SENT_PACKETS,
-	C_ABORTED_NBLS, /* out of the stage */
-	C_ABORTED_PACKETS,
-	C_RESOURCES_NBLS,
-	C_RESOURCES_PACKETS,
 	C_PORT_REFUSED,
 	C_PADDED,
 	C_COPIED,
-	C_COUNTS
+	C_HOT,
+	C_BELOW_NBLS = C_HOT, /* with a layer's lower adapters */
+	C_BELOW_PACKETS,
+	C_REASONS, /* out of the stage, or come back from below */
+	C_COUNTS = C_REASONS + 2 * REASONS
 };
 
 /* (x) counts */
-enum { X_ABORTED_NBLS, X_ABORTED_PACKETS, X_COUNTS };
+enum {
+	X_REASONS, /* taken out of the ring */
+	X_COUNTS = X_REASONS + 2 * REASONS
+};
 
 _Static_assert((int)P_COUNTS <= VNIC__COUNTS_MAX && (int)C_COUNTS <= VNIC__COUNTS_MAX,
 	       "a block holds a side's counts");
+
+/* What becomes of the NBLs that a cancel or a sweep takes. */
+struct vnic__take {
+	uint32_t status;
+	bool force; /* also an NBL of which packets have left: the rest of it comes back */
+	bool pass;  /* and pass over the tombs that the walk has left, whatever the pace */
+	/* For a cancel that came down from `depth` adapters above: of each of the top one's
+	 * senders the position below which an NBL is meant, and of each adapter between the
+	 * slot of the sender by which it came down. See layer.h. */
+	uint32_t depth;
+	uint8_t path[VNIC__LAYERS_MAX]; /* [1..depth] */
+	uint32_t nb_marks;
+	const uint64_t *mark;
+};
 
 struct vnic_sender {
 	/* constant while the sender is open */
@@ -63,28 +98,35 @@ struct vnic_sender {
 	uint32_t depth;
 	uint32_t outstanding_max; /* so that no completion ring can overflow */
 	uint32_t max_frame;
+	uint32_t nbl_packets; /* at most, of an NBL */
 	uint32_t slot;       /* index in the adapter */
 	bool linear_only;    /* the port takes no chains */
 	bool open;           /* setup threads only */
+	const _Atomic uint32_t *gate; /* the adapter's */
 
 	/* (p) */
 	alignas(VNIC__LINE) struct vnic__ring_producer producer;
-	uint32_t outstanding;
+	_Atomic uint32_t door; /* of the adapter's gate: see gate.h */
+	bool dispatching;      /* a dispatch is under way */
+	uint32_t outstanding;  /* in the ring or beyond */
+	uint32_t nb_refused;
 	struct vnic_nbl *refused_first; /* completed by vnic_send itself */
-	struct vnic_nbl **refused_last;
+	struct vnic_nbl *refused_last; /* if there is a first */
 	uint64_t p_count[P_COUNTS];
 	alignas(VNIC__LINE) struct vnic__account p_account;
 
 	/* (c) */
 	alignas(VNIC__LINE) struct vnic__ring_consumer consumer;
 	uint32_t cursor; /* packets of the first staged NBL that have left */
-	uint64_t help_packets; /* of the NBLs aborted in the last help; read after A7 */
+	struct vnic_count helped; /* what the last help aborted; read after A7, like the next */
+	uint32_t helped_late; /* what it left alone because a packet had left */
 	uint64_t c_count[C_COUNTS];
 	alignas(VNIC__LINE) struct vnic__account c_account;
 
 	/* (x) */
 	alignas(VNIC__LINE) struct vnic__ring_canceller canceller;
 	struct vnic_ticket *asking; /* whose target the consumer was asked to help with */
+	struct vnic__take help_take; /* what with; before R6, read between A6 and R7 */
 	uint64_t x_count[X_COUNTS];
 	alignas(VNIC__LINE) struct vnic__account x_account;
 };

@@ -120,6 +120,9 @@ static void judge(struct walk *w, const struct candidate *c)
 				w->found.need_help = true;
 			return;
 		}
+		if (w->target.spare != NULL &&
+		    w->target.spare(w->target.context, (uint32_t)(word & VNIC__HANDLE_MASK)))
+			return;
 		if (atomic_compare_exchange_strong_explicit(slot, &word, aborted,
 							    memory_order_acq_rel,
 							    memory_order_acquire)) {

@@ -148,6 +148,10 @@ struct vnic__ring_target {
 	uint64_t id;
 	uint64_t mask;
 	uint64_t mark;
+	/* NULL, or: is this match to be left alone? Asked before it is taken; whatever it reads
+	 * of the entry counts only if the entry is then still there to be taken. */
+	bool (*spare)(const void *context, uint32_t handle);
+	const void *context;
 };
 
 /* Canceller: take every queued entry of the target; x->claimed then holds their

@@ -6,9 +6,12 @@
 #include "adapter.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
+
+#define CLOSED_KEPT 64
 
 /* ---- clients ---- */
 
@@ -25,31 +28,112 @@ static bool take_prefix(struct vnic_control *c, uint8_t *prefix)
 	return false;
 }
 
+/* A handle's memory is used again only after CLOSED_KEPT others have been closed, so that the
+ * use of a closed one is noticed. */
+static struct vnic_client *client_memory(struct vnic_control *c)
+{
+	struct vnic_client *client;
+
+	if (c->nb_closed < CLOSED_KEPT)
+		return rte_zmalloc("vnic_client", sizeof(*client), 0);
+	client = c->closed_first;
+	c->closed_first = client->next_closed;
+	c->nb_closed--;
+	memset(client, 0, sizeof(*client));
+	return client;
+}
+
+static void keep_closed(struct vnic_control *c, struct vnic_client *client)
+{
+	client->next_closed = NULL;
+	*c->closed_last = client;
+	c->closed_last = &client->next_closed;
+	c->nb_closed++;
+}
+
+void vnic__clients_forget(struct vnic_control *c)
+{
+	while (c->closed_first != NULL) {
+		struct vnic_client *client = c->closed_first;
+
+		c->closed_first = client->next_closed;
+		rte_free(client);
+	}
+}
+
+/* One handle more, unless a stop is in progress. */
+static bool count_open(struct vnic_adapter *a)
+{
+	bool may;
+
+	rte_spinlock_lock(&a->handles);
+	may = vnic__life_rdbss(&a->life) != VNIC_RDBSS_STOP_IN_PROGRESS;
+	/* relaxed: the lock orders */
+	atomic_fetch_add_explicit(&a->nb_clients, may, memory_order_relaxed);
+	rte_spinlock_unlock(&a->handles);
+	return may;
+}
+
+/* A handle with a prefix; NULL with `error`. */
+static struct vnic_client *new_client(struct vnic_control *c, int *error)
+{
+	struct vnic_client *client;
+
+	rte_spinlock_lock(&c->clients);
+	*error = ENOMEM;
+	client = client_memory(c);
+	if (client != NULL && !take_prefix(c, &client->prefix)) {
+		*error = ENOSPC;
+		atomic_init(&client->cancels.word, VNIC__GATE_CLOSED);
+		keep_closed(c, client);
+		client = NULL;
+	}
+	rte_spinlock_unlock(&c->clients);
+	return client;
+}
+
+static void end_client(struct vnic_control *c, struct vnic_client *client)
+{
+	rte_spinlock_lock(&c->clients);
+	c->prefix_open[client->prefix / 64] &= ~(UINT64_C(1) << client->prefix % 64);
+	keep_closed(c, client);
+	rte_spinlock_unlock(&c->clients);
+}
+
 struct vnic_client *vnic_client_open(struct vnic_adapter *a)
 {
-	struct vnic_client *client = rte_zmalloc("vnic_client", sizeof(*client), 0);
+	int error;
+	struct vnic_client *client = new_client(a->control, &error);
 
 	if (client == NULL)
-		return vnic__fail(ENOMEM);
+		return vnic__fail(error);
 	client->adapter = a;
-	if (!take_prefix(a->control, &client->prefix)) {
-		rte_free(client);
-		return vnic__fail(ENOSPC);
+	if (!count_open(a)) {
+		atomic_init(&client->cancels.word, VNIC__GATE_CLOSED);
+		end_client(a->control, client);
+		return vnic__fail(ESHUTDOWN);
 	}
-	a->nb_clients++;
 	return client;
 }
 
 int vnic_client_close(struct vnic_client *client)
 {
+	struct vnic_adapter *a;
+	int rc;
+
 	if (client == NULL)
 		return 0;
 	if (client->nb_senders != 0)
 		return -EBUSY;
-	client->adapter->nb_clients--;
-	client->adapter->control->prefix_open[client->prefix / 64] &=
-		~(UINT64_C(1) << client->prefix % 64);
-	rte_free(client);
+	rc = vnic__gate_close_empty(&client->cancels);
+	if (rc != 0)
+		return rc;
+	a = client->adapter;
+	rte_spinlock_lock(&a->handles);
+	/* relaxed: the lock orders */
+	atomic_fetch_sub_explicit(&a->nb_clients, 1, memory_order_relaxed);
+	rte_spinlock_unlock(&a->handles);
+	end_client(a->control, client);
 	return 0;
 }
 
@@ -98,7 +182,6 @@ static struct vnic_sender *sender_memory(uint32_t depth, int node)
 	}
 	s->depth = depth;
 	s->outstanding_max = 2 * depth - 1;
-	s->refused_last = &s->refused_first;
 	s->ring = vnic__ring_init(mem, depth, 0);
 	vnic__ring_sides(s->ring, &s->producer, &s->consumer, &s->canceller);
 	return s;
@@ -133,6 +216,8 @@ struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_n
 		s->adapter = a;
 		s->max_frame = a->max_frame;
 		s->linear_only = a->linear_only;
+		s->nbl_packets = vnic__adapter_nbl_packets(a);
+		s->gate = &a->gate;
 	}
 	s->client = client;
 	s->nbl_base = pool->base;
@@ -140,8 +225,8 @@ struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_n
 	client->nb_senders++;
 	if (s->slot == slot) {
 		a->sender[slot] = s;
-		/* R9 -> A9 */
-		atomic_store_explicit(&a->nb_senders, slot + 1, memory_order_release);
+		/* R9 -> A9, and SC: see vnic__adapter_senders() */
+		atomic_exchange_explicit(&a->nb_senders, slot + 1, memory_order_seq_cst);
 	}
 	return s;
 }
@@ -150,7 +235,9 @@ int vnic_sender_destroy(struct vnic_sender *s)
 {
 	if (s == NULL)
 		return 0;
-	if (s->outstanding != 0)
+	if (!s->open)
+		return -EBADF;
+	if (vnic_sender_outstanding(s) != 0)
 		return -EBUSY;
 	s->open = false;
 	s->client->nb_senders--;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * status.c - names of the contract's status numbers
  */
-#include "vnic.h"
+#include "queue.h"
 
 const char *vnic_status_name(uint32_t status)
 {
@@ -21,6 +21,26 @@ const char *vnic_status_name(uint32_t status)
 	case VNIC_STATUS_INVALID_PARAMETER: return "INVALID_PARAMETER";
 	case VNIC_STATUS_NOT_SUPPORTED: return "NOT_SUPPORTED";
 	case VNIC_STATUS_CANCELLED: return "CANCELLED";
+	case VNIC_STATUS_REDIRECTOR_HAS_OPEN_HANDLES: return "REDIRECTOR_HAS_OPEN_HANDLES";
+	case VNIC_STATUS_REDIRECTOR_NOT_STARTED: return "REDIRECTOR_NOT_STARTED";
+	case VNIC_STATUS_REDIRECTOR_STARTED: return "REDIRECTOR_STARTED";
+	case VNIC_STATUS_REDIRECTOR_STOPPED: return "REDIRECTOR_STOPPED";
 	default: return "UNKNOWN";
+	}
+}
+
+enum vnic__reason vnic__reason_of(uint32_t status)
+{
+	switch (status) {
+	case VNIC_STATUS_SEND_ABORTED: return REASON_ABORTED;
+	case VNIC_STATUS_PAUSED: return REASON_PAUSED;
+	case VNIC_STATUS_RESET_IN_PROGRESS: return REASON_RESET;
+	case VNIC_STATUS_LOW_POWER_STATE: return REASON_LOW_POWER;
+	case VNIC_STATUS_MEDIA_DISCONNECTED: return REASON_MEDIA_DISCONNECTED;
+	case VNIC_STATUS_CLOSING: return REASON_CLOSING;
+	case VNIC_STATUS_RESOURCES: return REASON_RESOURCES;
+	case VNIC_STATUS_INVALID_LENGTH: return REASON_INVALID_LENGTH;
+	case VNIC_STATUS_INVALID_PARAMETER: return REASON_INVALID_PARAMETER;
+	default: return REASON_FAILURE;
 	}
 }

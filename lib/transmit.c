@@ -4,6 +4,8 @@
  * Data thread only.
  */
 #include "adapter.h"
+#include "layer.h"
+#include "transmit.h"
 
 #include <rte_branch_prediction.h>
 #include <rte_cycles.h>
@@ -18,54 +20,6 @@ struct handful {
 	struct vnic__fitted fitted[VNIC_BURST_MAX];
 };
 
-static inline struct vnic_nbl *staged_nbl(const struct vnic_sender *s, uint32_t i)
-{
-	return vnic__nbl_of(s->nbl_base, vnic__ring_stage_handle(&s->consumer, i));
-}
-
-static void complete(struct vnic_sender *s, struct vnic_nbl **nbls, uint32_t n)
-{
-	/* there is room: the sender's outstanding NBLs are bounded by the ring's size */
-	rte_ring_sp_enqueue_bulk(s->done_data, (void *const *)nbls, n, NULL);
-}
-
-/* Before the completions that they count: who has polled one finds it counted. */
-static inline void publish_counts(struct vnic_sender *s)
-{
-	s->c_count[C_STAGED_NBLS] = vnic__ring_staged(&s->consumer);
-	vnic__account_write(&s->c_account, s->c_count, C_COUNTS);
-}
-
-/* The canceller asks for what it cannot reach: staged NBLs of its target. One of which a
- * packet has left stays: it runs to completion. */
-static uint32_t help(struct vnic_sender *s)
-{
-	struct vnic_nbl *aborted[VNIC__RING_STAGE_MAX];
-	bool keep[VNIC__RING_STAGE_MAX];
-	uint32_t from = s->cursor != 0, nb = 0;
-	uint64_t packets_before = s->c_count[C_ABORTED_PACKETS];
-
-	for (uint32_t i = from; i < vnic__ring_staged(&s->consumer); i++) {
-		struct vnic_nbl *nbl = staged_nbl(s, i);
-
-		keep[i] = !vnic__ring_help_match(&s->consumer, i, nbl->cancel_id);
-		if (keep[i])
-			continue;
-		nbl->status = VNIC_STATUS_SEND_ABORTED;
-		nbl->nb_sent = 0;
-		s->c_count[C_ABORTED_NBLS]++;
-		s->c_count[C_ABORTED_PACKETS] += nbl->nb_packets;
-		s->c_count[C_STAGED_PACKETS] -= nbl->nb_packets;
-		aborted[nb++] = nbl;
-	}
-	s->help_packets = s->c_count[C_ABORTED_PACKETS] - packets_before;
-	vnic__ring_stage_keep(&s->consumer, from, keep);
-	publish_counts(s);
-	complete(s, aborted, nb);
-	vnic__ring_help_done(&s->consumer, nb);
-	return nb;
-}
-
 /* Claim up to n NBLs into the empty stage; returns how many positions were passed. */
 static inline uint32_t claim(struct vnic_sender *s, uint32_t n)
 {
@@ -73,14 +27,66 @@ static inline uint32_t claim(struct vnic_sender *s, uint32_t n)
 	uint64_t packets = 0;
 
 	for (uint32_t i = 0; i < k; i++)
-		rte_prefetch0(staged_nbl(s, i));
+		rte_prefetch0(vnic__staged_nbl(s, i));
 	for (uint32_t i = 0; i < k; i++)
-		packets += staged_nbl(s, i)->nb_packets;
+		packets += vnic__staged_nbl(s, i)->nb_packets;
 	s->c_count[C_PASSED_NBLS] += advanced;
 	s->c_count[C_TOMBS] = s->consumer.tombs;
 	s->c_count[C_CLAIMED_PACKETS] += packets;
 	s->c_count[C_STAGED_PACKETS] += packets;
 	return advanced;
+}
+
+/* Is the staged NBL i the target of who asks for help? */
+static bool help_meant(const struct vnic_sender *s, uint32_t i)
+{
+	const struct vnic_nbl *nbl = vnic__staged_nbl(s, i);
+
+	return vnic__ring_help_match(&s->consumer, i, nbl->cancel_id) &&
+	       (s->help_take.depth == 0 || !vnic__take_spares(&s->help_take, nbl));
+}
+
+/* The control thread asks for what it cannot reach: staged NBLs of its target. One of which a
+ * packet has left stays, to run to completion, unless it is forced. */
+static uint32_t help(struct vnic_adapter *a, struct vnic_sender *s)
+{
+	const struct vnic__take *take = &s->help_take;
+	struct vnic_nbl *taken[VNIC__RING_STAGE_MAX];
+	bool keep[VNIC__RING_STAGE_MAX];
+	uint32_t from = s->cursor != 0 && !take->force, nb = 0;
+
+	/* who asks on the way back from below wants these completed */
+	while (a->layer != NULL && vnic__layer_poll(a) != 0)
+		;
+	s->helped = (struct vnic_count){0};
+	s->helped_late = from != 0 && help_meant(s, 0);
+	for (uint32_t i = from; i < vnic__ring_staged(&s->consumer); i++) {
+		struct vnic_nbl *nbl = vnic__staged_nbl(s, i);
+
+		keep[i] = !help_meant(s, i);
+		if (keep[i])
+			continue;
+		nbl->status = take->status;
+		nbl->nb_sent = 0;
+		if (i == 0 && s->cursor != 0) {
+			nbl->nb_sent = (uint16_t)s->cursor;
+			s->cursor = 0;
+			/* what is aborted has not left, not even in part */
+			if (take->status == VNIC_STATUS_SEND_ABORTED)
+				nbl->status = VNIC_STATUS_CLOSING;
+		}
+		s->c_count[C_STAGED_PACKETS] -= (uint64_t)nbl->nb_packets - nbl->nb_sent;
+		vnic__count_end(s, nbl->status, (uint32_t)nbl->nb_packets - nbl->nb_sent);
+		vnic__take_note(take, nbl, &s->helped);
+		taken[nb++] = nbl;
+	}
+	vnic__ring_stage_keep(&s->consumer, from, keep);
+	while (take->pass && vnic__ring_staged(&s->consumer) == 0 && claim(s, a->burst) != 0)
+		;
+	vnic__publish_all_counts(s);
+	vnic__complete(s, taken, nb);
+	vnic__ring_help_done(&s->consumer, nb);
+	return nb;
 }
 
 /* The slow way for an NBL with a packet to be fitted: false when the handful is to be
@@ -116,7 +122,7 @@ static inline bool gather(struct vnic_adapter *a, const struct vnic_sender *s, u
 	h->nb = 0;
 	h->nb_fitted = 0;
 	for (uint32_t i = 0; i < staged && h->nb < max; i++, from = 0) {
-		struct vnic_nbl *nbl = staged_nbl(s, i);
+		struct vnic_nbl *nbl = vnic__staged_nbl(s, i);
 		struct rte_mbuf **packet = vnic_nbl_packets(nbl);
 
 		if (unlikely(nbl->reserved16 & VNIC__NBL_FIT)) {
@@ -134,18 +140,17 @@ static inline bool gather(struct vnic_adapter *a, const struct vnic_sender *s, u
  * any, have left; the others stay the sender's. */
 static void fail_first(struct vnic_sender *s)
 {
-	struct vnic_nbl *nbl = staged_nbl(s, 0);
+	struct vnic_nbl *nbl = vnic__staged_nbl(s, 0);
 	uint32_t left = nbl->nb_packets - s->cursor;
 
 	nbl->status = VNIC_STATUS_RESOURCES;
 	nbl->nb_sent = (uint16_t)s->cursor;
-	s->c_count[C_RESOURCES_NBLS]++;
-	s->c_count[C_RESOURCES_PACKETS] += left;
+	vnic__count_end(s, VNIC_STATUS_RESOURCES, left);
 	s->c_count[C_STAGED_PACKETS] -= left;
 	s->cursor = 0;
 	vnic__ring_release(&s->consumer, 1);
-	publish_counts(s);
-	complete(s, &nbl, 1);
+	vnic__publish_all_counts(s);
+	vnic__complete(s, &nbl, 1);
 }
 
 /* Settle the fitted packets after the port took `taken` of the handful. */
@@ -173,7 +178,7 @@ static inline void retire(struct vnic_sender *s, uint32_t taken)
 	s->c_count[C_SENT_PACKETS] += taken;
 	s->c_count[C_STAGED_PACKETS] -= taken;
 	while (taken != 0) {
-		struct vnic_nbl *nbl = staged_nbl(s, nb);
+		struct vnic_nbl *nbl = vnic__staged_nbl(s, nb);
 		uint32_t left = nbl->nb_packets - s->cursor;
 
 		if (taken < left) {
@@ -186,8 +191,8 @@ static inline void retire(struct vnic_sender *s, uint32_t taken)
 	}
 	s->c_count[C_SENT_NBLS] += nb;
 	vnic__ring_release(&s->consumer, nb);
-	publish_counts(s);
-	complete(s, done, nb);
+	vnic__publish_counts(s);
+	vnic__complete(s, done, nb);
 }
 
 /* Keep of the handful what a pace of bits allows now; returns its bytes. */
@@ -234,7 +239,9 @@ static inline uint32_t poll_sender(struct vnic_adapter *a, struct vnic_sender *s
 	uint32_t room = a->burst, moved = 0;
 
 	if (unlikely(vnic__ring_help_wanted(&s->consumer)))
-		moved = help(s);
+		moved = help(a, s);
+	if (unlikely(atomic_load_explicit(&a->gone, memory_order_relaxed)))
+		return moved; /* relaxed: it is asked for help after that, see life.c */
 	if (vnic__pacer_limits(&a->pacer))
 		room = vnic__pacer_room(&a->pacer, rte_rdtsc(), room);
 	room = vnic__inflight_room(&a->inflight, room);
@@ -243,26 +250,34 @@ static inline uint32_t poll_sender(struct vnic_adapter *a, struct vnic_sender *s
 	if (vnic__ring_staged(&s->consumer) == 0)
 		moved += claim(s, room);
 	if (vnic__ring_staged(&s->consumer) != 0)
-		moved += hand_down(a, s, room);
+		moved += a->layer == NULL ? hand_down(a, s, room) : vnic__layer_hand_down(a, s, room);
 	else if (moved != 0)
-		publish_counts(s); /* nothing but tombs */
+		vnic__publish_counts(s); /* nothing but tombs */
 	return moved;
+}
+
+/* Packets; what a layer has handed down is not sent before it comes back. */
+static inline uint64_t handed_down(const struct vnic_sender *s)
+{
+	return s->c_count[C_SENT_PACKETS] + s->c_count[C_BELOW_PACKETS];
 }
 
 uint32_t vnic_adapter_poll(struct vnic_adapter *a)
 {
 	uint32_t nb = vnic__adapter_senders(a), first = a->turn, moved = 0;
 
+	if (a->layer != NULL)
+		moved = vnic__layer_poll(a);
 	/* the sender after the one that sent last goes first, so that none is always first
 	 * at a port or a pace that is nearly used up */
 	for (uint32_t k = 0, i = first; k < nb; k++) {
 		struct vnic_sender *s = a->sender[i];
-		uint64_t sent = s->c_count[C_SENT_PACKETS];
+		uint64_t left = handed_down(s);
 
 		moved += poll_sender(a, s);
 		if (++i == nb)
 			i = 0;
-		if (s->c_count[C_SENT_PACKETS] != sent)
+		if (handed_down(s) != left)
 			a->turn = i;
 	}
 	if (moved == 0 && vnic__pacer_limits(&a->pacer))

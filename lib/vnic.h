@@ -14,10 +14,28 @@
  *   data      the one thread that polls this adapter
  *   control   the one thread that polls this control
  *
- * None of the calls marked sender, data or control sleeps, takes a lock or allocates, nor
- * does a cancel. Calls return 0 or a negative errno value, bursts return a count, creators
- * return NULL and set rte_errno. Names in brackets are items of the send contract
- * (MiniportCancelSend and the NDIS send path).
+ * None of the calls marked sender, data or control sleeps or allocates, nor does a cancel.
+ * None takes a lock, but for requests: those and their queues have spin locks that are held
+ * for a few instructions, never on a data thread. Calls return 0 or a negative errno value, or a
+ * VNIC_STATUS where the page has one; bursts return a count, creators return NULL and set
+ * rte_errno.
+ *
+ * The pages of the Windows driver documentation that this is the userspace form of, and the
+ * items [C..] of the contract that stand with the calls:
+ *
+ *   MiniportCancelSend, NdisCancelSendNetBufferLists   vnic_adapter_cancel, vnic_client_cancel,
+ *                                     vnic_adapter_abort, layers                    C16-C40
+ *   IoSetCancelRoutine, IoCancelIrp, IO_CSQ   vnic_request_set_cancel_routine,
+ *                                     vnic_request_cancel, vnic_request_queue_*     C55-C63
+ *   RxSetMinirdrCancelRoutine         vnic_request_set_minirdr_cancel_routine       C64-C66
+ *   RxStopMinirdr, RxStartMinirdr     vnic_adapter_stop, VNIC_CONTROL_START, _STOP  C67-C75
+ *   MRxStop, MRxStart                 struct vnic_driver: stop, start               C67-C73
+ *   MiniportSendNetBufferLists        vnic_send                                     C1-C8, C14
+ *   NdisMSendNetBufferListsComplete   vnic_sender_poll, vnic_sender_dispatch        C7-C13
+ *   MiniportPause, -Restart, -InitializeEx, -HaltEx, -ShutdownEx, -ResetEx, OID_PNP_SET_POWER
+ *                                     vnic_adapter_request, struct vnic_driver      C41-C54
+ *   NdisOpenAdapterEx, NdisCloseAdapterEx   vnic_client_open, vnic_client_close     C35, C40
+ *   NdisGeneratePartialCancelId       vnic_generate_partial_cancel_id               C34
  */
 #ifndef VNIC_H
 #define VNIC_H
@@ -38,6 +56,7 @@ struct vnic_sender;
 struct vnic_ticket;
 struct vnic_nbl_pool;
 struct vnic_face;
+struct vnic_driver;
 
 /* ---- status of a completed NBL ---- */
 
@@ -56,6 +75,12 @@ struct vnic_face;
 #define VNIC_STATUS_INVALID_PARAMETER UINT32_C(0xC000000D)
 #define VNIC_STATUS_NOT_SUPPORTED UINT32_C(0xC00000BB)
 #define VNIC_STATUS_CANCELLED UINT32_C(0xC0000120)
+#define VNIC_STATUS_REDIRECTOR_HAS_OPEN_HANDLES UINT32_C(0x80000023) /* a warning */
+#define VNIC_STATUS_REDIRECTOR_NOT_STARTED UINT32_C(0xC00000FB)
+#define VNIC_STATUS_REDIRECTOR_STARTED UINT32_C(0xC00000FC)
+/* RxStopMinirdr's page names it, no public header gives it a number: this one, with the
+ * customer bit set, is ours. */
+#define VNIC_STATUS_REDIRECTOR_STOPPED UINT32_C(0xE00000FB)
 
 /* any: the status' name without its prefix, "UNKNOWN" for a number not listed. */
 const char *vnic_status_name(uint32_t status);
@@ -136,10 +161,140 @@ struct vnic_control *vnic_control_create(int numa_node);
 int vnic_control_destroy(struct vnic_control *control);
 /* control: apply what has been asked; returns the work done, 0 when there was none. */
 uint32_t vnic_control_poll(struct vnic_control *control);
-/* any: an 8-bit prefix for cancel ids, 1..255 and then 0, distinct over 256 calls [C34]. */
+/* any: NdisGeneratePartialCancelId. An 8-bit prefix for cancel ids, 1..255 and then 0,
+ * distinct over 256 calls [C34]. */
 uint8_t vnic_generate_partial_cancel_id(struct vnic_control *control);
 
 #define VNIC_CANCEL_ID_PREFIX_SHIFT 56
+
+struct vnic_count {
+	uint64_t nbls;
+	uint64_t packets;
+};
+
+/* What became of a cancel of sends. */
+struct vnic_verdict {
+	uint64_t cancel_id;
+	struct vnic_count aborted;
+	uint64_t too_late; /* NBLs of the id that were queued or staged at the call and had been
+			      handed to the port when the cancel reached them; at least so
+			      many, if their places in the queue have been used again since,
+			      or they were below a layer at the call */
+	bool unknown;      /* neither: no NBL of the id was queued */
+	uint64_t latency_ns; /* from the call to the last completion, or to the verdict when
+				nothing was aborted */
+};
+
+/* ---- requests: control operations that can pend and be cancelled ----
+ *
+ * A request is the IRP and the RX_CONTEXT of one control operation. It is PENDING from the
+ * call that issues it until it is completed, once, with a status. Whoever waits may give
+ * up: vnic_request_cancel() sets the cancel bit and calls the routine that the operation's
+ * owner has set, if it has. Both forms of setting one are here: the atomic exchange of
+ * IoSetCancelRoutine, and the locked one of RxSetMinirdrCancelRoutine. */
+
+struct vnic_request;
+
+/* What kind of operation a request carries: the numbers of IRP_MJ_*. */
+enum vnic_major {
+	VNIC_MAJOR_CREATE = 0x00,
+	VNIC_MAJOR_CLOSE = 0x02,
+	VNIC_MAJOR_WRITE = 0x04, /* a send: vnic_request_send() */
+	VNIC_MAJOR_FILE_SYSTEM_CONTROL = 0x0d, /* start, stop */
+	VNIC_MAJOR_DEVICE_CONTROL = 0x0e,      /* the other operations of an adapter */
+	VNIC_MAJOR_CLEANUP = 0x12,
+};
+
+/* A Cancel routine. Called by the thread that cancels, with the cancel lock held, which it
+ * releases (vnic_cancel_unlock) before it returns [IoSetCancelRoutine; C58]. */
+typedef void vnic_cancel_routine(struct vnic_adapter *adapter, struct vnic_request *request);
+/* A mini-redirector's cancel routine: called without a lock on a request that stays in
+ * memory until it returns [RxSetMinirdrCancelRoutine; C66]. */
+typedef void vnic_minirdr_cancel_routine(struct vnic_request *request);
+/* Called once, by the thread that completes, without a lock; the request is complete and may
+ * be released here, and reused unless a cancel is under way (then it is that cancel's). */
+typedef void vnic_request_done(struct vnic_request *request, void *context);
+
+/* any: the caller has a reference. Errors: ENOMEM. */
+struct vnic_request *vnic_request_create(struct vnic_control *control);
+/* any: drop the caller's reference, at any time; while the request is pending the library
+ * has one of its own, and a cancel has one while its routine runs. NULL is ignored. */
+void vnic_request_release(struct vnic_request *request);
+/* any, one at a time: make a fresh request of a completed one (IoReuseIrp,
+ * RxPrepareContextForReuse). -EBUSY while it is pending, a cancel of it or the call that issued
+ * it is under way, or who completed it has not let go of it: for a moment after its status. */
+int vnic_request_reuse(struct vnic_request *request);
+/* any, before the request is issued: whom to call at its completion. */
+void vnic_request_on_done(struct vnic_request *request, vnic_request_done *done, void *context);
+
+/* any: VNIC_STATUS_PENDING until it is complete, then its status; on a fresh request
+ * VNIC_STATUS_SUCCESS. */
+uint32_t vnic_request_status(const struct vnic_request *request);
+/* any, on a completed request: the NBLs' account of a VNIC_CONTROL_CANCEL. */
+void vnic_request_verdict(const struct vnic_request *request, struct vnic_verdict *verdict);
+
+/* any, and meant for a driver's callbacks: what the request carries. */
+enum vnic_major vnic_request_major(const struct vnic_request *request);
+uint32_t vnic_request_control_code(const struct vnic_request *request);
+struct vnic_adapter *vnic_request_adapter(const struct vnic_request *request);
+/* The user who asked (FsdUid): set by the issuer for a peer, else the caller's own. */
+uint64_t vnic_request_caller(const struct vnic_request *request);
+void vnic_request_set_caller(struct vnic_request *request, uint64_t user);
+
+/* any: IoCancelIrp. Sets the cancel bit; calls the routine, if one is set, in this thread
+ * and only once. True if it called one [C59]. What the operation did so far stays done;
+ * the request completes CANCELLED, once [C61], unless its completion was first. */
+bool vnic_request_cancel(struct vnic_request *request);
+/* any: the cancel bit. */
+bool vnic_request_cancelled(const struct vnic_request *request);
+
+/* any, for the owner of a pending request: IoSetCancelRoutine. One atomic exchange [C57].
+ * Returns the routine set before, NULL if there was none or cancellation has begun [C55,
+ * C56]: then the cancel routine has the request, and nobody else may complete it. Set,
+ * then check vnic_request_cancelled(): who gets his routine back by setting NULL owns the
+ * request [C60]. A queue of one's own needs no cancel lock. */
+vnic_cancel_routine *vnic_request_set_cancel_routine(struct vnic_request *request,
+						     vnic_cancel_routine *routine);
+/* any: IoAcquireCancelSpinLock, IoReleaseCancelSpinLock; one lock for a control. Held for a
+ * few instructions: no call of this library but set_cancel_routine is made under it. */
+void vnic_cancel_lock(struct vnic_control *control);
+void vnic_cancel_unlock(struct vnic_control *control);
+
+/* any, for a driver that holds a request: RxSetMinirdrCancelRoutine. Under the request's
+ * spin lock: SUCCESS, and the routine is set (NULL: none) [C64], or CANCELLED if the
+ * request is flagged cancelled, and the routine will not be called [C65]. */
+uint32_t vnic_request_set_minirdr_cancel_routine(struct vnic_request *request,
+						 vnic_minirdr_cancel_routine *routine);
+
+/* any, for the owner of a request (a driver, or a program with operations of its own): a fresh
+ * one is pending from here on (IoMarkIrpPending); -EBUSY if it is not fresh. */
+int vnic_request_mark_pending(struct vnic_request *request);
+/* any, its owner: IoCompleteRequest. Takes the minirdr routine out. -EALREADY if it is not
+ * pending, -EBUSY if a Cancel routine is still set, -EINVAL the status is PENDING: then
+ * nothing is done. */
+int vnic_request_complete(struct vnic_request *request, uint32_t status);
+
+/* A cancel-safe queue (IO_CSQ): what is cancelled leaves it by itself and completes
+ * CANCELLED [C63]. */
+struct vnic_request_queue;
+
+/* setup: Errors: ENOMEM. */
+struct vnic_request_queue *vnic_request_queue_create(void);
+/* setup: -EBUSY while a request is queued. NULL is ignored. */
+int vnic_request_queue_destroy(struct vnic_request_queue *queue);
+/* any: a pending request goes to the end of the queue: 0. -ECANCELED: it was cancelled
+ * before, is not in the queue, and has been completed CANCELLED, once. -EINVAL: it is not
+ * pending, or has a Cancel routine; nothing is done. */
+int vnic_request_queue_insert(struct vnic_request_queue *queue, struct vnic_request *request);
+/* any: the first request that match(request, context) is true for (NULL: the first), out of
+ * the queue and not cancellable any more, or NULL. Never one that was cancelled: if it meets
+ * one whose cancel is about to take it, it completes that CANCELLED itself. match runs under
+ * the queue's lock: it asks about the request, no more. */
+struct vnic_request *vnic_request_queue_remove_next(
+	struct vnic_request_queue *queue,
+	bool (*match)(const struct vnic_request *request, void *context), void *context);
+/* any: this one: true, or false if it is not there (any more). */
+bool vnic_request_queue_remove(struct vnic_request_queue *queue, struct vnic_request *request);
 
 /* ---- adapter: one virtual NIC on a lower port ---- */
 
@@ -165,6 +320,25 @@ struct vnic_adapter_conf {
 	                         holds. See vnic_adapter_in_flight() */
 	struct vnic_pacing pacing;
 	int numa_node;        /* -1: the port's own */
+
+	/* An intermediate adapter (a layer) has no port: what it sends goes down to 1..8 lower
+	 * adapters of the same control, to each a clone with its parent's id [C36]. The parent
+	 * completes after its last clone [C39]. Its data thread is the sender of its bindings. */
+	struct vnic_adapter *const *lower;
+	uint32_t nb_lower;    /* 0: the adapter has a port */
+	uint32_t lower_depth; /* of its queue on each lower adapter; 0: 256 */
+	uint16_t lower_packets; /* the most packets of an NBL that goes down, 1..1024; 0: 32.
+				   One of more is refused, INVALID_PARAMETER */
+
+	/* with sends pending, nothing sent for so long: it resets itself; 0: 20,000,
+	 * UINT32_MAX: never [C76] */
+	uint32_t hang_ms;
+
+	/* copied. What it leaves NULL is the lower edge's own: of a port, that it is there at
+	 * initialize, its link, and its done packets given back at halt; of a layer, the link of
+	 * its lower adapters (any). NULL: the edge's alone */
+	const struct vnic_driver *driver;
+	void *driver_context;
 };
 
 /* setup: Errors: EINVAL a value out of range; ENODEV no such port or queue; EEXIST the
@@ -172,7 +346,9 @@ struct vnic_adapter_conf {
 struct vnic_adapter *vnic_adapter_create(struct vnic_control *control,
 					 const struct vnic_adapter_conf *conf);
 /* setup, when neither data nor control thread polls any more: -EBUSY while a client is
- * open or a ticket pending. NULL is ignored. */
+ * open, a ticket or a request pending, or while a port below a one-to-many layer has packets
+ * that it has sent and not yet given back: stopping the port makes it. A running adapter is
+ * paused, halted and stopped here. NULL is ignored. */
 int vnic_adapter_destroy(struct vnic_adapter *adapter);
 
 /* data: one step - help a cancel, pace, claim, hand down, complete. Returns the number of
@@ -196,11 +372,6 @@ int vnic_adapter_check_numa(const struct vnic_adapter *adapter, int cpu, char *t
  * room (-1: where the thread runs). -ENODEV no such node. */
 int vnic_numa_prefer(int node);
 
-struct vnic_count {
-	uint64_t nbls;
-	uint64_t packets;
-};
-
 /* All but `queued` only grow. For NBLs and for packets alike
  * accepted = sent + aborted + rejected + queued. Packets of an NBL that failed or is
  * half sent count where each packet is. `queued` is kept by the sides of each queue (put in,
@@ -213,7 +384,14 @@ struct vnic_adapter_stats {
 	struct vnic_count invalid_length;
 	struct vnic_count invalid_parameter;
 	struct vnic_count resources;
-	struct vnic_count queued; /* in the rings or waiting to be handed down */
+	struct vnic_count paused;
+	struct vnic_count reset;
+	struct vnic_count low_power;
+	struct vnic_count media_disconnected;
+	struct vnic_count closing;
+	struct vnic_count failure;
+	struct vnic_count queued; /* in the rings, waiting to be handed down, or with the lower
+				     adapters of a layer */
 
 	uint64_t not_taken;    /* NBLs that vnic_send left to the caller: queue full */
 	uint64_t port_refused; /* bursts of which the lower port did not take all */
@@ -222,6 +400,7 @@ struct vnic_adapter_stats {
 	uint64_t cancels;      /* cancels applied */
 	uint64_t cancels_unknown; /* of them, those that met no NBL of their id */
 	uint64_t too_late;     /* NBLs that a cancel met after they had been handed down */
+	uint64_t hung;         /* times that it reset itself: see hang_ms */
 };
 
 /* any but the data and the sender threads in steady state (it may try again while a
@@ -243,12 +422,153 @@ void vnic_adapter_latency(const struct vnic_adapter *adapter, enum vnic_latency 
 /* control: the cancel id of a random queued NBL, 0 if none was found. */
 uint64_t vnic_adapter_sample_id(const struct vnic_adapter *adapter, uint64_t random);
 
+/* ---- adapter states ----
+ *
+ * The control lcore moves an adapter through the states of a miniport adapter:
+ *
+ *   Halted -> Initializing -> Paused -> Restarting -> Running -> Pausing -> Paused ...
+ *
+ * What a send gets depends on one word, the gate: while it is open an NBL is queued, else
+ * it completes at once with the gate's status. Closing the gate takes back what is queued,
+ * with the same status. */
+
+enum vnic_state {
+	VNIC_STATE_HALTED,
+	VNIC_STATE_SHUTDOWN,
+	VNIC_STATE_INITIALIZING,
+	VNIC_STATE_PAUSED,
+	VNIC_STATE_RESTARTING,
+	VNIC_STATE_RUNNING,
+	VNIC_STATE_PAUSING,
+	VNIC_STATES
+};
+
+/* any */
+enum vnic_state vnic_adapter_state(const struct vnic_adapter *adapter);
+const char *vnic_state_name(enum vnic_state state);
+/* any: what a send completes with now; VNIC_STATUS_SUCCESS: it is queued. */
+uint32_t vnic_adapter_gate(const struct vnic_adapter *adapter);
+
+/* Operations of an adapter. INVALID_STATE: the state table has no such transition, nothing
+ * was done [C41]. */
+enum vnic_control_code {
+	/* lifecycle */
+	VNIC_CONTROL_START = 1, /* RxStartMinirdr: register, publish, the driver's start; then,
+				   if argument is not 0, initialize and restart [C74] */
+	VNIC_CONTROL_STOP,      /* see vnic_adapter_stop() */
+	/* states */
+	VNIC_CONTROL_INITIALIZE, /* to Paused, or Halted if the driver fails [C42] */
+	VNIC_CONTROL_RESTART,    /* to Running, or Paused if the driver fails [C49] */
+	VNIC_CONTROL_PAUSE,      /* to Paused: no send outstanding then; cannot fail [C43-C45] */
+	VNIC_CONTROL_HALT,       /* from Paused; nothing is called afterwards [C47] */
+	VNIC_CONTROL_SHUTDOWN,   /* the same from more states, for good [C48] */
+	VNIC_CONTROL_RESET,      /* complete what is outstanding, RESET_IN_PROGRESS; the state
+				    stays [C50, C51] */
+	VNIC_CONTROL_POWER,      /* argument 0: low power, sends complete LOW_POWER_STATE;
+				    1: full power [C52] */
+	VNIC_CONTROL_REMOVE,     /* the lower port has gone: everything back, MEDIA_DISCONNECTED,
+				    then halt [C53] */
+	/* waits: no effect of their own */
+	VNIC_CONTROL_DRAIN,      /* until what was sent before the call is complete */
+	VNIC_CONTROL_WAIT_LINK,  /* until the link is up (argument 1) or down (0) */
+	VNIC_CONTROL_CANCEL,     /* cancel the id `argument` and wait for the verdict */
+	VNIC_CONTROL_CODES
+};
+
+/* any: issue an operation. PENDING: the control lcore will complete it. Another status: it
+ * is complete with it - REDIRECTOR_NOT_STARTED before start and after stop [C68, C74],
+ * INVALID_PARAMETER a code or argument that does not exist (id 0 [C26]), INVALID_STATE. On the
+ * control lcore itself an operation that need not wait is done when the call returns.
+ * -> the request is the library's until it is complete. A cancelled wait ends; a cancelled
+ * pause, restart, reset, ... ends for its requester, the adapter goes on to its new state.
+ * Only a stop that has not yet called the driver is taken back: see there. */
+uint32_t vnic_adapter_request(struct vnic_adapter *adapter, enum vnic_control_code code,
+			      uint64_t argument, struct vnic_request *request);
+const char *vnic_control_name(enum vnic_control_code code);
+
+/* setup, while nobody polls the control: start, initialize, restart, all done when the call
+ * returns with SUCCESS, or with the status of the step that failed. */
+uint32_t vnic_adapter_up(struct vnic_adapter *adapter);
+
+/* ---- start and stop (RxStopMinirdr, MRxStop) ---- */
+
+/* The numbers of RDBSS_STATE. */
+enum vnic_rdbss_state {
+	VNIC_RDBSS_STARTABLE,
+	VNIC_RDBSS_STARTED,
+	VNIC_RDBSS_STOP_IN_PROGRESS,
+};
+
+struct vnic_start_stop_context {
+	enum vnic_rdbss_state state;
+	uint32_t version;                  /* starts so far [C74] */
+	struct vnic_request *stop_context; /* of the stop in progress, else NULL [C67] */
+	bool dispatching;                  /* operations are admitted and served */
+	bool registered;
+	bool published;                    /* vnic_control_find() finds the name */
+	uint32_t open_handles;             /* clients, a layer's bindings among them */
+	uint32_t operations;               /* requests under way */
+};
+
+/* any */
+const char *vnic_rdbss_name(enum vnic_rdbss_state state);
+/* any: a copy; consistent on the control lcore and in a driver's callbacks. */
+void vnic_adapter_start_stop(const struct vnic_adapter *adapter,
+			     struct vnic_start_stop_context *copy);
+
+/* any: RxStopMinirdr. Operations are refused from now on, but for closing handles [C68].
+ * What can be cancelled is: pending requests, queued NBLs (SEND_ABORTED). When the rest has
+ * run to completion [C69] the adapter is paused and halted, its published name withdrawn,
+ * the adapter deregistered [C73] and the driver's stop called.
+ *
+ *   PENDING        post is true: not the control lcore's context, or a lock was not to be
+ *                  had, or a start has not ended; the caller's identity is saved, the rest
+ *                  happens on the control lcore [C71]. post is false: held back until
+ *                  operations have ended
+ *   SUCCESS, REDIRECTOR_HAS_OPEN_HANDLES   stopped, STARTABLE; the latter: clients are
+ *                  open and may still close [C70]
+ *   REDIRECTOR_STOPPED   it was stopped already [C72]
+ *   INVALID_STATE  another stop is under way [C75]
+ *   CANCELLED      cancelled before the driver's stop: started as before
+ *   others         the driver's: STOP_IN_PROGRESS, stop may be tried again */
+uint32_t vnic_adapter_stop(struct vnic_adapter *adapter, struct vnic_request *request, bool *post);
+
+/* any: the started adapter that has published this name, NULL if none has (MUP). */
+struct vnic_adapter *vnic_control_find(const struct vnic_control *control, const char *name);
+
+/* What a driver does in its adapter's life. All are called on the control lcore (by
+ * vnic_adapter_up and _destroy: by the caller; vnic_adapter_destroy has no request), may be
+ * NULL, and return a status; PENDING: it
+ * is called again at the control's next poll. A callback may issue operations, and none of
+ * them is run before it returns. */
+struct vnic_driver {
+	const char *name;
+	bool publishes_name; /* supports UNC names: the adapter's is published [C73] */
+	bool no_cancel_send; /* exports no MiniportCancelSend: a cancel does nothing [C21] */
+	/* MRxStart, MRxStop: the request that asks [C67] */
+	uint32_t (*start)(struct vnic_adapter *adapter, struct vnic_request *request, void *context);
+	uint32_t (*stop)(struct vnic_adapter *adapter, struct vnic_request *request, void *context);
+	/* MiniportInitializeEx, MiniportRestart, MiniportPause (cannot fail), MiniportResetEx */
+	uint32_t (*initialize)(struct vnic_adapter *adapter, void *context);
+	uint32_t (*restart)(struct vnic_adapter *adapter, void *context);
+	uint32_t (*pause)(struct vnic_adapter *adapter, void *context);
+	uint32_t (*reset)(struct vnic_adapter *adapter, void *context);
+	/* MiniportHaltEx, MiniportShutdownEx */
+	void (*halt)(struct vnic_adapter *adapter, void *context);
+	void (*shutdown)(struct vnic_adapter *adapter, void *context);
+	/* is the medium connected? Asked every 10 ms */
+	bool (*link)(struct vnic_adapter *adapter, void *context);
+};
+
 /* ---- client: an open handle on an adapter ---- */
 
-/* setup: the client gets a prefix, 1..255, that no other open client of the control has.
- * Errors: ENOMEM; ENOSPC 255 are open. */
+/* setup: NdisOpenAdapterEx. The client gets a prefix, 1..255, that no other open client of the
+ * control has [C35]. Errors: ENOMEM; ENOSPC 255 are open; ESHUTDOWN a stop is in progress
+ * [C68]. */
 struct vnic_client *vnic_client_open(struct vnic_adapter *adapter);
-/* setup: -EBUSY while it has senders. NULL is ignored. */
+/* setup: NdisCloseAdapterEx. -EBUSY while it has senders, or one of its cancels goes on [C40].
+ * -EBADF: closed already (a handle is remembered until 64 others have been closed). NULL is
+ * ignored. */
 int vnic_client_close(struct vnic_client *client);
 /* any */
 uint8_t vnic_client_prefix(const struct vnic_client *client);
@@ -260,21 +580,24 @@ uint8_t vnic_client_prefix(const struct vnic_client *client);
  * Errors: EINVAL depth; ENOSPC the adapter has VNIC_SENDERS_MAX; ENOMEM. */
 struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_nbl_pool *pool,
 				       uint32_t depth);
-/* setup: -EBUSY while NBLs are outstanding. The queue's memory is kept for the next
- * sender and freed with the adapter. NULL is ignored. */
+/* setup: -EBUSY while NBLs are outstanding, -EBADF destroyed already. The queue's memory is
+ * kept for the next sender and freed with the adapter. NULL is ignored. */
 int vnic_sender_destroy(struct vnic_sender *sender);
 
 /* sender: send up to n NBLs (MiniportSendNetBufferLists). Returns how many were taken,
  * from the front; the rest is still the caller's [C2]. Each NBL taken comes out of
  * vnic_sender_poll once, whatever happens to it [C1]: a refusal is a completion -
  * INVALID_PARAMETER no packets or more than max_packets, INVALID_LENGTH a packet of 0
- * bytes or above the adapter's max_frame [C8]. */
+ * bytes or above the adapter's max_frame [C8]. While the adapter's gate is closed all n are
+ * taken and complete with its status: PAUSED [C42, C43], RESET_IN_PROGRESS,
+ * LOW_POWER_STATE [C52], MEDIA_DISCONNECTED, or CLOSING when it is halted, shut down or
+ * stopped. */
 uint16_t vnic_send(struct vnic_sender *sender, struct vnic_nbl *const *nbls, uint16_t n);
 /* sender: how many NBLs, up to n, vnic_send would take now. */
 uint16_t vnic_sender_room(struct vnic_sender *sender, uint16_t n);
 
-/* sender: up to n completed NBLs, in any order between the aborted and the sent, each
- * with its status:
+/* sender: NdisMSendNetBufferListsComplete. Up to n completed NBLs, in any order between the
+ * aborted and the sent, each with its status:
  *   SUCCESS       every packet was accepted by the lower port and is the port's [C9]
  *   SEND_ABORTED  cancelled; no packet left [C16, C23]; all are the sender's
  *   others        packets from nb_sent on are the sender's */
@@ -282,32 +605,46 @@ uint16_t vnic_sender_poll(struct vnic_sender *sender, struct vnic_nbl **nbls, ui
 /* sender: NBLs taken by vnic_send and not yet out of vnic_sender_poll. */
 uint32_t vnic_sender_outstanding(const struct vnic_sender *sender);
 
+/* Called with completed NBLs, which are the caller's again. It may send, cancel and issue
+ * requests; a poll or dispatch of the same sender within it finds nothing [C11]. */
+typedef void vnic_send_complete(struct vnic_sender *sender, struct vnic_nbl **nbls, uint16_t n,
+				void *context);
+/* sender: poll up to n NBLs and hand them to `complete`, no lock held, in calls of at most
+ * VNIC_BURST_MAX (ProtocolSendNetBufferListsComplete). Returns how many. */
+uint16_t vnic_sender_dispatch(struct vnic_sender *sender, uint16_t n, vnic_send_complete *complete,
+			      void *context);
+
+/* sender: send an NBL on behalf of a request (major WRITE), so that a cancel of the request is
+ * a cancel of the NBL's id: give each such NBL an id of its own. The NBL's cookie is used.
+ * PENDING: vnic_request_sent() completes the request; the cancel routine does not [C62].
+ * RESOURCES: the queue is full and INVALID_PARAMETER: id 0; nothing was sent, the request is
+ * complete with it. */
+uint32_t vnic_request_send(struct vnic_sender *sender, struct vnic_nbl *nbl,
+			   struct vnic_request *request);
+/* sender, with such an NBL when it is complete: completes the request with the NBL's status,
+ * CANCELLED for SEND_ABORTED. */
+void vnic_request_sent(struct vnic_nbl *nbl);
+
 /* ---- cancel (MiniportCancelSend) ---- */
 
 /* A ticket carries one cancel at a time and its verdict; calls on one ticket are serialised
- * by the caller. A cancel is never lost and its
- * call never blocks: the queue of requests is a list through the tickets, so that whoever
- * has a ticket has a place. */
+ * by the caller. A cancel is never lost and its call never blocks: what is posted to the
+ * control lcore is a list through the tickets, so that whoever has a ticket has a place.
+ *
+ * On an intermediate adapter a cancel aborts its own queue first, then goes with the same id
+ * to its binding on each lower adapter, whether or not it has met a match [C37-C39]; its
+ * verdict stands when all have theirs. An adapter whose driver exports no cancel does nothing
+ * and says `unknown` [C21]. */
 struct vnic_ticket *vnic_ticket_create(int numa_node);    /* setup; ENOMEM */
 int vnic_ticket_destroy(struct vnic_ticket *ticket);      /* setup; -EBUSY while pending */
 
-struct vnic_verdict {
-	uint64_t cancel_id;
-	struct vnic_count aborted;
-	uint64_t too_late; /* NBLs of the id that were queued or staged at the call and had been
-			      handed to the port when the cancel reached them; at least so
-			      many, if their places in the queue have been used again since */
-	bool unknown;      /* neither: no NBL of the id was queued */
-	uint64_t latency_ns; /* from the call to the last completion, or to the verdict when
-				nothing was aborted */
-};
-
-/* any: take back every NBL of `id` queued on the adapter that was sent before this call;
- * later ones are not affected [C16, C17, C27]. One-shot. The completions appear in the
- * senders' polls, the verdict in the ticket.
+/* any: MiniportCancelSend. Take back every NBL of `id` queued on the adapter that was sent
+ * before this call; later ones are not affected [C16, C17, C27]. One-shot. The completions
+ * appear in the senders' polls, the verdict in the ticket.
  * Errors: -EINVAL id 0, nothing is touched [C26]; -EBUSY the ticket is pending. */
 int vnic_adapter_cancel(struct vnic_adapter *adapter, uint64_t id, struct vnic_ticket *ticket);
-/* any: the same for a client, whose ids carry its prefix; -EACCES another's [C35]. */
+/* any: NdisCancelSendNetBufferLists. The same for a client, whose ids carry its prefix;
+ * -EACCES another's [C35]; -EBADF a closed client. */
 int vnic_client_cancel(struct vnic_client *client, uint64_t id, struct vnic_ticket *ticket);
 /* any: every queued NBL of the adapter, whatever its id, 0 included. */
 int vnic_adapter_abort(struct vnic_adapter *adapter, struct vnic_ticket *ticket);

@@ -27,6 +27,7 @@ int main(int argc, char **argv)
 	struct vnic_ticket *ticket = vnic_ticket_create(-1);
 	uint64_t id = (uint64_t)vnic_client_prefix(client) << VNIC_CANCEL_ID_PREFIX_SHIFT;
 
+	vnic_adapter_up(adapter);
 	vnic_nbl_alloc(pool, nbl, 64);
 	for (int i = 0; i < 64; i++) {
 		vnic_nbl_packets(nbl[i])[0] = rte_pktmbuf_alloc(packets);

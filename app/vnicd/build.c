@@ -74,6 +74,8 @@ int vnicd_ports_open(struct vnicd *d)
 					      .mtu = (uint32_t)a->mtu, .numa_node = (int)a->numa_node};
 
 		d->adapter[i].conf = a;
+		if (a->nb_lower != 0)
+			continue;
 		snprintf(section, sizeof(section), "adapter %s", a->name);
 		if (open_one(d, section, a->port, &conf, MBUFS_SPARE, &d->adapter[i].port) != 0)
 			return -1;
@@ -103,6 +105,9 @@ void vnicd_ports_close(struct vnicd *d)
 			vnic_port_close(d->face[i].port);
 }
 
+/* The lower edge is the library's; its names are published, for who asks telemetry. */
+static const struct vnic_driver driver = {.name = "vnicd", .publishes_name = true};
+
 int vnicd_adapters_create(struct vnicd *d)
 {
 	d->control = vnic_control_create((int)rte_lcore_to_socket_id(d->control_lcore));
@@ -111,34 +116,42 @@ int vnicd_adapters_create(struct vnicd *d)
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
 		const struct conf_adapter *a = &d->conf.adapter[i];
 		int node = (int)rte_lcore_to_socket_id(d->adapter[i].lcore);
+		uint32_t status;
+		struct vnic_adapter *lower[CONF_LOWER_MAX];
 		struct vnic_adapter_conf conf = {
-			.name = a->name, .port = d->adapter[i].port, .burst = (uint16_t)a->burst,
+			.name = a->name, .driver = &driver, .lower = lower, .nb_lower = a->nb_lower,
+			.lower_depth = (uint32_t)a->lower_depth,
+			.lower_packets = (uint16_t)a->lower_packets,
+			.hang_ms = a->hang_s == 0 ? UINT32_MAX : (uint32_t)a->hang_s * 1000,
+			.port = d->adapter[i].port, .burst = (uint16_t)a->burst,
 			.max_frame = (uint32_t)a->max_frame, .in_flight = (uint32_t)a->in_flight,
 			.pacing = {.packets_per_s = a->packets_per_s, .bits_per_s = a->bits_per_s,
 				   .burst_packets = (uint32_t)a->burst_packets},
 			.numa_node = a->numa_node >= 0 ? (int)a->numa_node : node};
 
+		for (uint32_t k = 0; k < a->nb_lower; k++)
+			lower[k] = d->adapter[a->lower_index[k]].adapter;
 		d->adapter[i].adapter = vnic_adapter_create(d->control, &conf);
 		if (d->adapter[i].adapter == NULL)
 			return fail(d, "%s: adapter %s: %s; %s", d->conf.path, a->name,
 				    rte_strerror(rte_errno), cure(rte_errno));
+		status = vnic_adapter_up(d->adapter[i].adapter);
+		if (status != VNIC_STATUS_SUCCESS)
+			return fail(d, "%s: adapter %s: does not start: %s", d->conf.path, a->name,
+				    vnic_status_name(status));
 		if (vnic_adapter_in_flight(d->adapter[i].adapter) == VNIC_IN_FLIGHT_UNKNOWN)
 			fprintf(stderr, "vnicd: adapter %s: in_flight = %u is not enforced: the port "
 				"does not tell what it holds; set its queue size in its devargs\n",
 				a->name, conf.in_flight);
-		d->abort[i] = vnic_ticket_create(-1);
-		if (d->abort[i] == NULL)
-			return fail(d, "ticket: %s", cure(ENOMEM));
 	}
 	return 0;
 }
 
 void vnicd_adapters_destroy(struct vnicd *d)
 {
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		vnic_ticket_destroy(d->abort[i]);
+	/* those above others first: they hold handles of them */
+	for (uint32_t i = d->conf.nb_adapters; i-- > 0;)
 		vnic_adapter_destroy(d->adapter[i].adapter);
-	}
 	vnic_control_destroy(d->control);
 }
 

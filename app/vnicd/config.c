@@ -266,6 +266,56 @@ static int faces_check(struct conf_reader *r)
 	return 0;
 }
 
+/* The adapters that one names as its lower ones: any above it, so that they exist before it
+ * does, and none twice. */
+static int lower_read(struct conf_reader *r, struct conf_section *s, struct conf_adapter *a)
+{
+	const struct conf_kind *adapters = &conf_kinds[CONF_KIND_ADAPTER];
+	int line = line_of(s, "lower");
+	char copy[CONF_TEXT];
+	char *rest = copy;
+	char *word;
+
+	memcpy(copy, a->lower, sizeof(copy));
+	while ((word = strsep(&rest, ",")) != NULL) {
+		const struct conf_section *to = conf_section_find(r, adapters, conf_trim(word));
+		const struct conf_adapter *lower = to != NULL ? to->values : NULL;
+
+		word = conf_trim(word);
+		if (lower == NULL || lower >= a)
+			return conf_fail(r, line, "lower: '%.40s' is no [adapter] above this one; name "
+					 "one that is", word);
+		if (a->nb_lower == CONF_LOWER_MAX)
+			return conf_fail(r, line, "lower has more than %d adapters; leave some out",
+					 CONF_LOWER_MAX);
+		for (uint32_t i = 0; i < a->nb_lower; i++)
+			if (a->lower_index[i] == (uint32_t)(lower - r->conf->adapter))
+				return conf_fail(r, line, "lower names %s twice; name it once",
+						 lower->name);
+		a->lower_index[a->nb_lower++] = (uint32_t)(lower - r->conf->adapter);
+	}
+	return 0;
+}
+
+/* Each adapter has a port or lower adapters, not both. */
+static int adapters_check(struct conf_reader *r)
+{
+	for (uint32_t i = 0; i < r->conf->nb_adapters; i++) {
+		struct conf_adapter *a = &r->conf->adapter[i];
+		struct conf_section *s = conf_section_find(r, &conf_kinds[CONF_KIND_ADAPTER], a->name);
+
+		if (a->port[0] == '\0' && a->lower[0] == '\0')
+			return conf_fail(r, s->line, "no port in this [adapter]; add port = VALUE, the "
+					 "lower port, or lower = ADAPTER");
+		if (a->port[0] != '\0' && a->lower[0] != '\0')
+			return conf_fail(r, line_of(s, "lower"), "both port and lower in this [adapter]; "
+					 "remove one");
+		if (a->lower[0] != '\0' && lower_read(r, s, a) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int list_read(const struct conf_reader *r, int line, struct conf_plan_section *plan)
 {
 	char copy[CONF_TEXT];
@@ -308,7 +358,7 @@ static int whole_check(struct conf_reader *r)
 	for (uint32_t i = 0; i < r->nb_sections; i++)
 		if (section_check(r, &r->section[i]) < 0)
 			return -1;
-	if (faces_check(r) < 0 || adapter_check(r, plan, conf->plan.adapter) < 0)
+	if (adapters_check(r) < 0 || faces_check(r) < 0 || adapter_check(r, plan, conf->plan.adapter) < 0)
 		return -1;
 	return conf->plan.ids == CONF_PLAN_LIST ?
 		       list_read(r, line_of(plan, "list"), &conf->plan) : 0;

@@ -13,6 +13,7 @@
 
 #define CONF_ADAPTERS_MAX 16
 #define CONF_FACES_MAX 16
+#define CONF_LOWER_MAX 8
 #define CONF_LIST_MAX 64
 #define CONF_TEXT 256
 #define CONF_NAME 24
@@ -28,6 +29,7 @@ struct conf_global {
 	uint64_t drain_ms;       /* bound of a drain; what is left then is cancelled */
 	uint64_t progress;       /* 0 or 1: a line per second */
 	char report[CONF_TEXT];  /* folder for the report's files, "" none */
+	char control[CONF_TEXT]; /* path of the control socket, "" none */
 	int64_t control_lcore;   /* -1: chosen */
 };
 
@@ -35,6 +37,11 @@ struct conf_global {
 struct conf_adapter {
 	char name[CONF_NAME];
 	char port[CONF_TEXT];
+	char lower[CONF_TEXT];   /* adapters below, instead of a port */
+	uint32_t lower_index[CONF_LOWER_MAX]; /* filled after all is read */
+	uint32_t nb_lower;
+	uint64_t lower_depth;
+	uint64_t lower_packets;
 	uint64_t queues;
 	uint64_t depth;
 	uint64_t burst;
@@ -44,6 +51,7 @@ struct conf_adapter {
 	uint64_t in_flight;
 	uint64_t max_frame;
 	uint64_t mtu;
+	uint64_t hang_s;
 	int64_t lcore;
 	int64_t numa_node;
 };

@@ -60,7 +60,12 @@ int vnicd_lcores_choose(struct vnicd *d)
 				 d->conf.adapter[i].name, (int)wish);
 			return -1;
 		}
-		d->adapter[i].lcore = wish >= 0 ? (unsigned int)wish : choose_data(d, i);
+		if (wish >= 0)
+			d->adapter[i].lcore = (unsigned int)wish;
+		else if (d->conf.adapter[i].nb_lower != 0) /* beside what it hands down to */
+			d->adapter[i].lcore = d->adapter[d->conf.adapter[i].lower_index[0]].lcore;
+		else
+			d->adapter[i].lcore = choose_data(d, i);
 	}
 	return 0;
 }

@@ -47,10 +47,12 @@ static const struct {
 	{vnicd_adapters_create, vnicd_adapters_destroy},
 	{vnicd_faces_create, vnicd_faces_destroy},
 	{vnicd_plan_create, vnicd_plan_destroy},
+	{vnicd_socket_open, vnicd_socket_close},
 	{vnicd_telemetry_start, NULL},
 	{vnicd_lcores_start, NULL},
 };
 
+#define NAP_MS 5
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
 static double now_s(void)
@@ -65,7 +67,7 @@ static double now_s(void)
  * share of polling where EAL has no lcore to spare. */
 static void run(struct vnicd *d)
 {
-	const struct timespec nap = {.tv_nsec = 5000000};
+	const struct timespec nap = {.tv_nsec = NAP_MS * 1000000};
 	double start = now_s();
 	uint64_t second = 1;
 
@@ -79,7 +81,8 @@ static void run(struct vnicd *d)
 				return;
 			second++;
 		}
-		if (!vnicd_lcores_main_polls(d))
+		if (!vnicd_socket_poll(d, vnicd_lcores_main_polls(d) ? 0 : NAP_MS) &&
+		    !vnicd_lcores_main_polls(d))
 			nanosleep(&nap, NULL);
 		for (uint32_t i = 0; vnicd_lcores_main_polls(d) && i < 1000; i++)
 			vnicd_lcores_poll_main(d);
@@ -96,6 +99,7 @@ static int serve(struct vnicd *d)
 	if (up == STEPS) {
 		run(d);
 		vnicd_telemetry_stop(d);
+		vnicd_socket_close(d);
 		vnicd_shutdown(d);
 		vnicd_lcores_stop(d);
 		good = vnicd_report_final(d);

@@ -19,7 +19,7 @@ enum conf_type { CONF_TYPE_U64, CONF_TYPE_I64, CONF_TYPE_CHOICE, CONF_TYPE_TEXT 
 #define CONF_SUFFIX 8u  /* k, M, G: 10^3, 10^6, 10^9 */
 #define CONF_HEX 16u    /* 0x... too */
 
-#define CONF_KEYS_MAX 16   /* of a section */
+#define CONF_KEYS_MAX 24   /* of a section */
 #define CONF_CHOICES_MAX 4
 #define CONF_ALLOWED_MAX 160
 

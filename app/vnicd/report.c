@@ -98,7 +98,13 @@ static void table(const struct vnicd *d)
 		row1("invalid length", s.invalid_length.nbls);
 		row1("invalid parameter", s.invalid_parameter.nbls);
 		row1("no resources", s.resources.nbls);
-		if (rte_eth_stats_get(d->adapter[i].port, &port) == 0)
+		row1("paused", s.paused.nbls);
+		row1("reset", s.reset.nbls);
+		row1("low power", s.low_power.nbls);
+		row1("media disconnected", s.media_disconnected.nbls);
+		row1("closing", s.closing.nbls);
+		row1("failure", s.failure.nbls);
+		if (d->adapter[i].port_open && rte_eth_stats_get(d->adapter[i].port, &port) == 0)
 			printf("  %-20s %14s %14" PRIu64 "\n", "lower port counted", "", port.opackets);
 		row1("not taken", s.not_taken);
 		row1("port refused bursts", s.port_refused);
@@ -107,6 +113,7 @@ static void table(const struct vnicd *d)
 		row1("cancels", s.cancels);
 		row1("  of unknown ids", s.cancels_unknown);
 		row1("  NBLs too late", s.too_late);
+		row1("hung, and was reset", s.hung);
 	}
 	printf("\n%-22s %14s %14s %14s %14s\n", "face", "received", "sent", "aborted", "dropped");
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {

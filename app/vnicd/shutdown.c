@@ -6,9 +6,10 @@
 #include <errno.h>
 #include <time.h>
 
-/* A port that takes nothing may hold a half-sent NBL for ever: it is left in the account
- * as queued. */
-#define CANCEL_BOUND_MS 1000
+/* A stop waits some seconds for an NBL that a port has taken in part only, then takes the rest
+ * of it back. */
+#define STOP_BOUND_MS 12000
+#define COMPLETIONS_BOUND_MS 1000
 
 static uint64_t now_ms(void)
 {
@@ -37,18 +38,45 @@ static bool empty(const struct vnicd *d)
 	return true;
 }
 
-static bool wait_empty(struct vnicd *d, uint64_t bound_ms, bool may_hurry)
+static void wait_empty(struct vnicd *d, uint64_t bound_ms)
 {
 	const struct timespec nap = {.tv_nsec = 200000};
 	uint64_t end = now_ms() + bound_ms;
 
 	while (!empty(d)) {
-		if (now_ms() >= end || (may_hurry && vnicd_hurried()))
-			return false;
+		if (now_ms() >= end)
+			return;
 		if (vnicd_lcores_poll_main(d) == 0)
 			nanosleep(&nap, NULL);
 	}
-	return true;
+}
+
+/* The same request on every adapter, those above others first; until all have ended, the time
+ * is over or the user is in a hurry. True if all succeeded; what has not ended is cancelled. */
+static bool request_all(struct vnicd *d, enum vnic_control_code code, uint64_t bound_ms)
+{
+	const struct timespec nap = {.tv_nsec = 200000};
+	uint64_t end = now_ms() + bound_ms;
+	bool good = true;
+
+	for (uint32_t i = d->conf.nb_adapters; i-- > 0;) {
+		struct vnic_request *r = vnic_request_create(d->control);
+		uint32_t status;
+
+		if (r == NULL)
+			return false;
+		vnic_adapter_request(d->adapter[i].adapter, code, 0, r);
+		while ((status = vnic_request_status(r)) == VNIC_STATUS_PENDING) {
+			if (now_ms() >= end || vnicd_hurried())
+				vnic_request_cancel(r);
+			if (vnicd_lcores_poll_main(d) == 0)
+				nanosleep(&nap, NULL);
+		}
+		good &= status == VNIC_STATUS_SUCCESS ||
+			status == VNIC_STATUS_REDIRECTOR_HAS_OPEN_HANDLES;
+		vnic_request_release(r);
+	}
+	return good;
 }
 
 void vnicd_shutdown(struct vnicd *d)
@@ -56,15 +84,12 @@ void vnicd_shutdown(struct vnicd *d)
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
 		vnic_face_stop_receive(d->face[i].face);
 	vnicd_lcores_quiesce(d);
-	if (d->conf.global.shutdown == CONF_SHUTDOWN_DRAIN &&
-	    wait_empty(d, d->conf.global.drain_ms, true)) {
-		atomic_store(&d->plan_runs, false);
-		return;
-	}
+	if (d->conf.global.shutdown == CONF_SHUTDOWN_DRAIN)
+		request_all(d, VNIC_CONTROL_DRAIN, d->conf.global.drain_ms);
 	atomic_store(&d->plan_runs, false);
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
-		vnic_adapter_abort(d->adapter[i].adapter, d->abort[i]);
-	wait_empty(d, CANCEL_BOUND_MS, false);
+	/* takes back what is queued; the faces' handles are open still, and close later */
+	request_all(d, VNIC_CONTROL_STOP, STOP_BOUND_MS);
+	wait_empty(d, COMPLETIONS_BOUND_MS);
 	/* tickets are given back by the control lcore, which still runs */
 	vnicd_lcores_quiesce(d);
 }

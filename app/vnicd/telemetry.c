@@ -6,7 +6,6 @@
  */
 #include "vnicd.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,14 +13,19 @@
 #include <string.h>
 #include <time.h>
 
+#include <rte_cycles.h>
 #include <rte_telemetry.h>
 
-#define CANCEL_WAIT_S 2
+#include "command.h"
+
+#define FOLDER "/vnic/"
 #define PARAM_MAX 128
+#define WHY_MAX 256
 
 static struct vnicd *_Atomic daemon_now;
 /* held by a command while it uses the daemon, so that the daemon does not end under it */
-static pthread_mutex_t in_use = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t in_use = PTHREAD_RWLOCK_INITIALIZER;
+static _Atomic bool ending; /* who waits gives up */
 
 static struct vnic_adapter *find(const struct vnicd *d, const char *name)
 {
@@ -73,6 +77,12 @@ static int stats(struct vnicd *d, char *params, struct rte_tel_data *data)
 	add_count(data, "invalid_length", &s.invalid_length);
 	add_count(data, "invalid_parameter", &s.invalid_parameter);
 	add_count(data, "resources", &s.resources);
+	add_count(data, "paused", &s.paused);
+	add_count(data, "reset", &s.reset);
+	add_count(data, "low_power", &s.low_power);
+	add_count(data, "media_disconnected", &s.media_disconnected);
+	add_count(data, "closing", &s.closing);
+	add_count(data, "failure", &s.failure);
 	add_count(data, "queued", &s.queued);
 	rte_tel_data_add_dict_u64(data, "not_taken", s.not_taken);
 	rte_tel_data_add_dict_u64(data, "port_refused", s.port_refused);
@@ -81,55 +91,83 @@ static int stats(struct vnicd *d, char *params, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "cancels", s.cancels);
 	rte_tel_data_add_dict_u64(data, "cancels_unknown", s.cancels_unknown);
 	rte_tel_data_add_dict_u64(data, "too_late", s.too_late);
+	rte_tel_data_add_dict_u64(data, "hung", s.hung);
 	return 0;
 }
 
-static int say_verdict(struct rte_tel_data *data, const struct vnic_verdict *v)
+static int state(struct vnicd *d, char *params, struct rte_tel_data *data)
 {
-	rte_tel_data_start_dict(data);
-	rte_tel_data_add_dict_u64(data, "cancel_id", v->cancel_id);
-	rte_tel_data_add_dict_u64(data, "aborted_nbls", v->aborted.nbls);
-	rte_tel_data_add_dict_u64(data, "aborted_packets", v->aborted.packets);
-	rte_tel_data_add_dict_u64(data, "too_late", v->too_late);
-	rte_tel_data_add_dict_u64(data, "unknown", v->unknown);
-	rte_tel_data_add_dict_u64(data, "latency_ns", v->latency_ns);
-	return 0;
-}
-
-static int cancel(struct vnicd *d, char *params, struct rte_tel_data *data)
-{
-	const struct timespec nap = {.tv_nsec = 20000};
-	struct timespec now, begin;
-	char *save = NULL, *end = NULL;
-	const char *name = strtok_r(params, ",", &save), *text = strtok_r(NULL, ",", &save);
-	struct vnic_adapter *a = find(d, name);
-	struct vnic_verdict v;
-	struct vnic_ticket *t;
-	uint64_t id;
-	bool hex;
+	const struct vnic_adapter *a = find(d, params);
+	struct vnic_start_stop_context c;
 
 	if (a == NULL)
-		return say_error(data, "no such adapter; /vnic/list names them, then /vnic/cancel,ADAPTER,ID");
-	errno = 0;
-	hex = text != NULL && strncmp(text, "0x", 2) == 0;
-	id = text != NULL && isxdigit((unsigned char)text[0]) ? strtoull(text, &end, hex ? 16 : 10) : 0;
-	if (id == 0 || errno != 0 || end == text || *end != '\0')
-		return say_error(data, "ID is a number from 1 to 2^64-1, decimal or 0x...");
-	t = vnic_ticket_create(-1);
-	if (t == NULL)
-		return say_error(data, "no memory for a ticket; give EAL more (-m MIB)");
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	vnic_adapter_cancel(a, id, t);
-	while (vnic_ticket_verdict(t, &v) != 0) {
+		return say_error(data, "no such adapter; /vnic/list names them, then /vnic/state,ADAPTER");
+	vnic_adapter_start_stop(a, &c);
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_string(data, "state", vnic_state_name(vnic_adapter_state(a)));
+	rte_tel_data_add_dict_string(data, "sends", vnic_status_name(vnic_adapter_gate(a)));
+	rte_tel_data_add_dict_string(data, "lifecycle", vnic_rdbss_name(c.state));
+	rte_tel_data_add_dict_u64(data, "version", c.version);
+	rte_tel_data_add_dict_u64(data, "published", c.published);
+	rte_tel_data_add_dict_u64(data, "registered", c.registered);
+	rte_tel_data_add_dict_u64(data, "open_handles", c.open_handles);
+	rte_tel_data_add_dict_u64(data, "operations", c.operations);
+	return 0;
+}
+
+static void say_answer(struct rte_tel_data *data, const struct order *o,
+		       const struct vnic_request *r)
+{
+	struct vnic_verdict v;
+	uint32_t status = vnic_request_status(r);
+
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_string(data, "status", vnic_status_name(status));
+	rte_tel_data_add_dict_string(data, "state", vnic_state_name(vnic_adapter_state(o->adapter)));
+	if (o->command->code != VNIC_CONTROL_CANCEL || status != VNIC_STATUS_SUCCESS)
+		return;
+	vnic_request_verdict(r, &v);
+	rte_tel_data_add_dict_u64(data, "cancel_id", v.cancel_id);
+	rte_tel_data_add_dict_u64(data, "aborted_nbls", v.aborted.nbls);
+	rte_tel_data_add_dict_u64(data, "aborted_packets", v.aborted.packets);
+	rte_tel_data_add_dict_u64(data, "too_late", v.too_late);
+	rte_tel_data_add_dict_u64(data, "unknown", v.unknown);
+	rte_tel_data_add_dict_u64(data, "latency_ns", v.latency_ns);
+}
+
+/* Until the operation ends. When its time is over, or the daemon ends, the request is
+ * cancelled; what still holds it then has a reference of its own. */
+static void wait_for(struct vnic_request *r, uint64_t timeout_ms)
+{
+	const struct timespec nap = {.tv_nsec = 20000};
+	uint64_t end = rte_rdtsc() + timeout_ms * (rte_get_tsc_hz() / 1000);
+
+	while (vnic_request_status(r) == VNIC_STATUS_PENDING) {
+		if (rte_rdtsc() >= end || atomic_load(&ending)) {
+			vnic_request_cancel(r);
+			return;
+		}
 		nanosleep(&nap, NULL);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec - begin.tv_sec > CANCEL_WAIT_S)
-			/* the ticket is still the control lcore's, and stays so */
-			return say_error(data, "no verdict within 2 s: a data lcore does not poll; the "
-					       "cancel goes on");
 	}
-	vnic_ticket_destroy(t);
-	return say_verdict(data, &v);
+}
+
+static int operate(struct vnicd *d, const struct command *command, char *params,
+		   struct rte_tel_data *data)
+{
+	struct vnic_request *r;
+	struct order order;
+	char why[WHY_MAX];
+
+	if (command_read(d, command, params, &order, why, sizeof(why)) != 0)
+		return say_error(data, why);
+	r = vnic_request_create(d->control);
+	if (r == NULL)
+		return -ENOMEM;
+	command_issue(&order, r);
+	wait_for(r, order.timeout_ms);
+	say_answer(data, &order, r);
+	vnic_request_release(r);
+	return 0;
 }
 
 static int latency(struct vnicd *d, char *params, struct rte_tel_data *data)
@@ -168,15 +206,16 @@ static const struct {
 	const char *path;
 	const char *help;
 	int (*run)(struct vnicd *d, char *params, struct rte_tel_data *data);
-} commands[] = {
+} queries[] = {
 	{"/vnic/list", "Names of the adapters. No parameters", list},
 	{"/vnic/stats", "Account of an adapter. Parameters: ADAPTER", stats},
-	{"/vnic/cancel", "Cancel an id; answers the verdict. Parameters: ADAPTER,ID", cancel},
+	{"/vnic/state", "State of an adapter. Parameters: ADAPTER", state},
 	{"/vnic/latency", "Cancel latencies in ns. Parameters: ADAPTER", latency},
 };
 
 static int run(const char *path, const char *params, struct rte_tel_data *data)
 {
+	const struct command *command = command_find(path + strlen(FOLDER));
 	char copy[PARAM_MAX];
 	struct vnicd *d;
 	int rc = -EINVAL;
@@ -184,29 +223,42 @@ static int run(const char *path, const char *params, struct rte_tel_data *data)
 	if (params != NULL && strlen(params) >= sizeof(copy))
 		return say_error(data, "parameters too long");
 	snprintf(copy, sizeof(copy), "%s", params != NULL ? params : "");
-	pthread_mutex_lock(&in_use);
+	pthread_rwlock_rdlock(&in_use);
 	d = atomic_load(&daemon_now);
-	for (size_t i = 0; d != NULL && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(commands[i].path, path) == 0)
-			rc = commands[i].run(d, copy, data);
-	pthread_mutex_unlock(&in_use);
+	if (d != NULL && command != NULL)
+		rc = operate(d, command, copy, data);
+	for (size_t i = 0; d != NULL && i < sizeof(queries) / sizeof(queries[0]); i++)
+		if (strcmp(queries[i].path, path) == 0)
+			rc = queries[i].run(d, copy, data);
+	pthread_rwlock_unlock(&in_use);
 	return d == NULL ? say_error(data, "vnicd is ending") : rc;
 }
 
 int vnicd_telemetry_start(struct vnicd *d)
 {
+	char path[64], help[64];
+
 	atomic_store(&daemon_now, d);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		rte_telemetry_register_cmd(commands[i].path, run, commands[i].help);
+	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++)
+		rte_telemetry_register_cmd(queries[i].path, run, queries[i].help);
+	for (size_t i = 0; i < nb_commands; i++) {
+		const char *argument = commands[i].argument;
+
+		snprintf(path, sizeof(path), FOLDER "%s", commands[i].name);
+		snprintf(help, sizeof(help), "Parameters: ADAPTER%s%s[,TIMEOUT_MS]",
+			 argument != NULL ? "," : "", argument != NULL ? argument : "");
+		rte_telemetry_register_cmd(path, run, help);
+	}
 	return 0;
 }
 
 void vnicd_telemetry_stop(struct vnicd *d)
 {
-	/* a command may wait for a verdict that the main lcore's own polling brings */
-	while (pthread_mutex_trylock(&in_use) != 0)
+	atomic_store(&ending, true);
+	/* a command may wait for what the main lcore's own polling brings */
+	while (pthread_rwlock_trywrlock(&in_use) != 0)
 		if (vnicd_lcores_poll_main(d) == 0)
 			sched_yield();
 	atomic_store(&daemon_now, NULL);
-	pthread_mutex_unlock(&in_use);
+	pthread_rwlock_unlock(&in_use);
 }

@@ -45,6 +45,7 @@ struct vnicd_lcore {
 };
 
 struct vnicd_plan;
+struct vnicd_socket;
 
 struct vnicd {
 	struct conf conf;
@@ -56,7 +57,7 @@ struct vnicd {
 	struct vnicd_plan *plan;
 	_Atomic bool plan_runs;
 	_Atomic bool lcores_run;
-	struct vnic_ticket *abort[CONF_ADAPTERS_MAX];
+	struct vnicd_socket *socket; /* NULL: none */
 	char why[VNICD_LINE]; /* the line of the step that failed */
 };
 
@@ -90,6 +91,12 @@ uint32_t vnicd_plan_poll(struct vnicd_plan *plan);
 
 /* main.c: has a second signal asked to end at once? */
 bool vnicd_hurried(void);
+
+/* socket.c: the control socket, if the configuration has one. */
+int vnicd_socket_open(struct vnicd *d);
+void vnicd_socket_close(struct vnicd *d);
+/* Serve it, waiting for something to do up to `wait_ms`; false: there is no socket. */
+bool vnicd_socket_poll(struct vnicd *d, int wait_ms);
 
 /* shutdown.c: stop receiving, drain or cancel what is queued, within the bound. */
 void vnicd_shutdown(struct vnicd *d);

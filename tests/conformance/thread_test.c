@@ -4,6 +4,7 @@
  * For TSan above all: the sides run freely, each in its thread.
  */
 #include "bed.h"
+#include "sides.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -144,46 +145,18 @@ static void scribble(struct vnic_nbl **nbls, uint16_t n)
 	}
 }
 
-struct loop {
-	struct bed *b;
-	_Atomic bool *stop;
-};
-
-static void *data_loop(void *arg)
-{
-	struct loop *l = arg;
-
-	while (!atomic_load_explicit(l->stop, memory_order_relaxed))
-		if (vnic_adapter_poll(l->b->adapter) == 0)
-			sched_yield();
-	return NULL;
-}
-
-static void *control_loop(void *arg)
-{
-	struct loop *l = arg;
-
-	while (!atomic_load_explicit(l->stop, memory_order_relaxed))
-		if (vnic_control_poll(l->b->control) == 0)
-			sched_yield();
-	return NULL;
-}
-
 /* Data and control run freely, this thread sends, cancels, polls and takes the wire. The
  * bed checks that each NBL ends once and that the wire has what was sent, no more. */
 static void c28_threads_end_each_nbl_once(void **state)
 {
 	struct bed *b = bed_open(NULL);
-	_Atomic bool stop = false;
-	struct loop l = {b, &stop};
-	pthread_t data, control;
+	struct sides sides;
 	uint64_t aborted = 0;
 	unsigned int seed = 3, full = 0;
 
 	(void)state;
 	b->polled = scribble;
-	assert_int_equal(pthread_create(&data, NULL, data_loop, &l), 0);
-	assert_int_equal(pthread_create(&control, NULL, control_loop, &l), 0);
+	sides_start(&sides, b);
 	for (int round = 0; round < 3000; round++) {
 		uint16_t n = (uint16_t)(1 + rand_r(&seed) % 32), taken;
 		uint32_t first = b->nb_nbls;
@@ -211,9 +184,7 @@ static void c28_threads_end_each_nbl_once(void **state)
 		bed_wire_drain(b);
 		sched_yield();
 	}
-	atomic_store(&stop, true);
-	assert_int_equal(pthread_join(data, NULL), 0);
-	assert_int_equal(pthread_join(control, NULL), 0);
+	sides_stop(&sides);
 	aborted += bed_verdict(b, b->ticket).aborted.nbls;
 	assert_int_equal(aborted, bed_stats(b).aborted.nbls);
 	bed_close(b);
@@ -222,14 +193,11 @@ static void c28_threads_end_each_nbl_once(void **state)
 static void c4_threads_do_not_touch_what_is_completed(void **state)
 {
 	struct bed *b = bed_open(NULL);
-	_Atomic bool stop = false;
-	struct loop l = {b, &stop};
-	pthread_t data, control;
+	struct sides sides;
 
 	(void)state;
 	b->polled = scribble;
-	assert_int_equal(pthread_create(&data, NULL, data_loop, &l), 0);
-	assert_int_equal(pthread_create(&control, NULL, control_loop, &l), 0);
+	sides_start(&sides, b);
 	for (int round = 0; round < 3000; round++) {
 		struct vnic_verdict v;
 
@@ -241,9 +209,7 @@ static void c4_threads_do_not_touch_what_is_completed(void **state)
 				sched_yield(); /* or the window is missed */
 		bed_wire_drain(b);
 	}
-	atomic_store(&stop, true);
-	assert_int_equal(pthread_join(data, NULL), 0);
-	assert_int_equal(pthread_join(control, NULL), 0);
+	sides_stop(&sides);
 	assert_int_equal(written_to, 0);
 	bed_verdict(b, b->ticket);
 	bed_close(b);

@@ -439,6 +439,8 @@ static void set_up(uint64_t packets_per_s)
 	test.nbls = must(vnic_nbl_pool_create("serial", test.depth + 1024, (uint16_t)test.nbl_packets, 0), "NBLs");
 	test.control = must(vnic_control_create(0), "control");
 	test.adapter = must(vnic_adapter_create(test.control, &conf), "adapter");
+	if (vnic_adapter_up(test.adapter) != VNIC_STATUS_SUCCESS)
+		must(NULL, "adapter's start");
 	test.client = must(vnic_client_open(test.adapter), "client");
 	test.sender = must(vnic_sender_create(test.client, test.nbls, test.depth), "sender");
 }
@@ -469,6 +471,14 @@ static void check_sets(void)
 		     rte_mempool_in_use_count(test.mbufs));
 	if (wire == 0 || aborted == 0)
 		fail("nothing sent or nothing aborted: no test", wire, aborted);
+}
+
+static void tear_down(void)
+{
+	if (vnic_sender_destroy(test.sender) != 0 || vnic_client_close(test.client) != 0 ||
+	    vnic_adapter_destroy(test.adapter) != 0 || vnic_control_destroy(test.control) != 0 ||
+	    vnic_nbl_pool_destroy(test.nbls) != 0)
+		fail("not all could be given back", 0, 0);
 }
 
 int main(int argc, char **argv)
@@ -524,5 +534,6 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
 	check_sets();
+	tear_down();
 	return atomic_load(&test.failures) == 0 ? 0 : 1;
 }

@@ -11,6 +11,8 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include "handover.h"
+
 #define MEGABYTES 256
 #define CPUS_TEXT 512
 
@@ -51,6 +53,7 @@ int test_eal_start(unsigned int megabytes)
 		return -1;
 	}
 	running = true;
+	handover_by_mempools();
 	return 0;
 }
 

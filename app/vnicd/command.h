@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * command.h - operations that a user asks for: their names, their words, their answers
+ *
+ * Any thread.
+ */
+#ifndef VNICD_COMMAND_H
+#define VNICD_COMMAND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vnic.h>
+
+#define COMMAND_TEXT 256
+#define COMMAND_MS_DEFAULT 12000
+#define COMMAND_MS_MAX 3600000
+
+struct vnicd;
+
+struct command {
+	const char *name;
+	const char *argument; /* in words, NULL: none */
+	const char *help;
+	enum vnic_control_code code;
+	uint64_t fixed; /* the argument where the user gives none */
+	const char *choice[2]; /* the words for the arguments 0 and 1, NULL: a cancel id */
+};
+
+extern const struct command commands[];
+extern const size_t nb_commands;
+
+/* What was asked. */
+struct order {
+	const struct command *command;
+	const char *name; /* of the adapter, as the configuration has it */
+	struct vnic_adapter *adapter;
+	uint64_t argument;
+	uint64_t timeout_ms; /* then the request is cancelled */
+};
+
+/* Read "ADAPTER [ARGUMENT] [TIMEOUT_MS]", words separated by blanks or commas; `words` is
+ * cut into pieces. 0, or -1 and one line in `why`. */
+int command_read(struct vnicd *d, const struct command *command, char *words, struct order *order,
+		 char *why, size_t len);
+const struct command *command_find(const char *name);
+
+/* Issue it; the request is fresh. */
+void command_issue(const struct order *order, struct vnic_request *request);
+/* The answer to a completed request, one line of JSON. */
+void command_answer(const struct order *order, const struct vnic_request *request,
+		    char text[COMMAND_TEXT]);
+
+#endif
