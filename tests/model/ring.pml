@@ -49,7 +49,8 @@
 /* WALK_ALL: a cancel may also be one by mask (walk_all)
  * LATE:     late matches are counted back to what was settled at the call, or to the
  *           first position of all; otherwise no further than what need_help needs
- * FREEZE:   the canceller stops for ever at any moment */
+ * FREEZE:   the canceller stops for ever at any moment
+ * BURIED:   which entries were aborted in the stage is kept, for never_late */
 
 #define CANDIDATES (2 * NBLS)   /* of one walk: a run's end may be one twice */
 #define START 255
@@ -103,6 +104,9 @@ byte delivered;
 byte aborted_in_ring;   /* by the canceller's CAS */
 byte aborted_in_stage;  /* as help_aborted has it */
 bool canceller_done;
+#ifdef BURIED
+short in_stage;         /* which NBLs were aborted there, a bit each */
+#endif
 
 /* The cancels: what was asked. */
 byte t_id[CANCELS], t_mask[CANCELS], t_mark[CANCELS];
@@ -120,6 +124,7 @@ bool only_below_mark = true;    /* ... and nothing sent after it was called */
 bool no_match_left = true;      /* a cancel that returned left none queued or staged */
 bool right_word = true;         /* an NBL is staged from its own position */
 bool in_order = true;           /* the port sees the survivors in order */
+bool never_late = true;         /* what was aborted in the stage is late for no later cancel */
 bool all_accounted = true;      /* at the end: delivered + aborted = sent */
 
 #define PROPERTY(name, x) name = (x); assert(name)
@@ -305,7 +310,22 @@ inline release() {
 	settled = (staged > 0 -> STAGE_POS(0) : c_head)         /* R5 */
 }
 
-/* One look at the staged entry i: vnic__ring_help_match, vnic__ring_stage_keep. */
+#define SLOT_IS(pos, word) (slot[(pos) & MASK] == (word))
+#if defined(BROKEN_NO_BURY) || defined(BROKEN_ONLY_TOMBS_BURIED)
+#define BURY(pos, word) false
+#elif defined(BROKEN_PLAIN_BURY)
+#define BURY(pos, word) true
+#else
+#define BURY(pos, word) SLOT_IS(pos, word)      /* a compare-and-exchange */
+#endif
+#if defined(BROKEN_NO_BURY) || defined(BROKEN_NO_TOMB_BURIED)
+#define TRY_TWICE false
+#else
+#define TRY_TWICE true
+#endif
+
+/* One look at the staged entry i: vnic__ring_help_match, vnic__ring_stage_keep and, of
+ * one that is taken out, the first half of bury. */
 inline help_look() {
 	g = HANDLE_OF(stage[i]);
 	c_pos = STAGE_POS(i);
@@ -313,13 +333,37 @@ inline help_look() {
 	if
 	:: MATCH(id_of[g], help_id, help_mask) && LT(c_pos, help_mark) ->
 		abort(g, asked, STAGED);
-		c_aborted++
+		c_aborted++;
+#ifdef BURIED
+		in_stage = in_stage | 1 << g;
+#endif
+		if
+		:: BURY(c_pos, stage[i]) ->
+			slot[c_pos & MASK] = WORD(c_pos, TOMB_ABORTED);
+			i++
+		:: else ->
+			burying = TRY_TWICE;
+			i = (TRY_TWICE -> i : i + 1)
+		fi
 	:: else ->
 		stage[k] = stage[i];
-		k++
+		k++;
+		i++
 	fi;
-	i++;
 	g = 0; c_pos = 0
+}
+
+/* The second: it was taken under a cancel, or its slot is used again. */
+inline help_bury() {
+	c_pos = STAGE_POS(i);
+	if
+	:: SLOT_IS(c_pos, WORD(c_pos, TOMB_TAKEN)) ->
+		slot[c_pos & MASK] = WORD(c_pos, TOMB_ABORTED)
+	:: else
+	fi;
+	burying = false;
+	i++;
+	c_pos = 0
 }
 
 inline help_looked() {
@@ -389,7 +433,7 @@ proctype consumer() {
 	byte stage[BURST];
 	byte staged;                    /* stage_end - stage_first */
 	byte n, i, k, word, c_pos, c_aborted;
-	bool contended, shortcut, loaded;
+	bool contended, shortcut, loaded, burying;
 	byte g;
 
 poll:
@@ -407,7 +451,8 @@ poll:
 		d_step { help_seen = help_seq; help_ack = help_seen };
 #endif
 		do
-		:: d_step { i < staged -> help_look() }
+		:: d_step { i < staged && !burying -> help_look() }
+		:: d_step { burying -> help_bury() }
 		:: d_step {
 			(i == staged) CONSUMER_FLUSHED ->
 			help_looked();
@@ -628,6 +673,9 @@ inline decide() {
 		:: else ->
 			if
 			:: LT(cand[0], w_claim) || HANDLE_OF(word) == TOMB_TAKEN ->
+#ifdef BURIED
+				PROPERTY(never_late, !(answered_in_stage >> WRAP(cand[0] - START) & 1));
+#endif
 				need_help = need_help || (HELP_FOR_LATE && !LT(cand[0], w_settled))
 			:: else -> try = true
 			fi
@@ -690,6 +738,9 @@ inline next_cancel() {
 /* vnic__ring_help_answered: the cancels that wait for it return. */
 inline answered() {
 	aborted_in_stage = aborted_in_stage + help_aborted;     /* A7 */
+#ifdef BURIED
+	answered_in_stage = in_stage;
+#endif
 	j = 0;
 	do
 	:: j < CANCELS ->
@@ -715,6 +766,9 @@ proctype canceller() {
 	byte nb, todo, j;
 	bool try, reused, need_help;
 	byte g;
+#ifdef BURIED
+	short answered_in_stage;
+#endif
 #ifdef BROKEN_STAMP_CHECK_FIRST
 	byte early;
 	byte cand_word[CANDIDATES];
