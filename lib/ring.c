@@ -13,11 +13,21 @@ static size_t line_up(size_t n)
 	return (n + VNIC__LINE - 1) & ~(size_t)(VNIC__LINE - 1);
 }
 
+static uint32_t blocks(uint32_t size)
+{
+	return (size + (1u << VNIC__BLOCK_SHIFT) - 1) >> VNIC__BLOCK_SHIFT;
+}
+
+static size_t tomb_bytes(uint32_t size)
+{
+	return line_up(blocks(size) * sizeof(uint64_t));
+}
+
 size_t vnic__ring_bytes(uint32_t size)
 {
 	return line_up(sizeof(struct vnic__ring)) +
 	       2 * line_up((size_t)size * sizeof(uint64_t)) +
-	       3 * line_up((size_t)size * sizeof(uint32_t));
+	       3 * line_up((size_t)size * sizeof(uint32_t)) + tomb_bytes(size);
 }
 
 struct vnic__ring *vnic__ring_init(void *mem, uint32_t size, uint64_t start)
@@ -36,12 +46,16 @@ struct vnic__ring *vnic__ring_init(void *mem, uint32_t size, uint64_t start)
 	r->prev = (_Atomic uint32_t *)at;
 	at += line_up((size_t)size * sizeof(uint32_t));
 	r->bucket = (_Atomic uint32_t *)at;
+	at += line_up((size_t)size * sizeof(uint32_t));
+	r->tomb = (_Atomic uint64_t *)at;
 	/* every link is just below the first position: dead */
 	for (uint32_t i = 0; i < size; i++) {
 		atomic_init(&r->slot[i], (start + i - size) << VNIC__HANDLE_BITS | VNIC__TOMB_ABORTED);
 		atomic_init(&r->prev[i], (uint32_t)(start - 1));
 		atomic_init(&r->bucket[i], (uint32_t)(start - 1));
 	}
+	for (uint32_t i = 0; i < blocks(size); i++)
+		atomic_init(&r->tomb[i], start - 1);
 	atomic_init(&r->tail, start);
 	atomic_init(&r->claim, start);
 	atomic_init(&r->head, start);
@@ -60,7 +74,7 @@ void vnic__ring_sides(struct vnic__ring *r, struct vnic__ring_producer *p,
 	/* the claimed handles lie behind the ring's other arrays */
 	*x = (struct vnic__ring_canceller){
 		.ring = r,
-		.claimed = (uint32_t *)((char *)r->bucket + line_up((size_t)r->size * sizeof(uint32_t)))};
+		.claimed = (uint32_t *)((char *)r->tomb + tomb_bytes(r->size))};
 }
 
 /* ---- the cancel walk ---- */
@@ -92,6 +106,17 @@ static bool before(uint64_t a, uint64_t b)
 static uint64_t widen_below(uint64_t at, uint32_t link)
 {
 	return at - (uint32_t)((uint32_t)at - link);
+}
+
+/* The consumer is to look for this tomb. Never lowered: a newer one of the block, perhaps of
+ * the ring's next round, would be missed. */
+static void mark_tomb(struct vnic__ring *r, uint64_t pos)
+{
+	_Atomic uint64_t *tomb = vnic__ring_tomb(r, pos);
+
+	/* relaxed, both: only this thread writes them, R4 makes them seen */
+	if (before(atomic_load_explicit(tomb, memory_order_relaxed), pos))
+		atomic_store_explicit(tomb, pos, memory_order_relaxed);
 }
 
 /* Judge one candidate by its slot. The stamp read here is read after its id and
@@ -126,6 +151,7 @@ static void judge(struct walk *w, const struct candidate *c)
 		if (atomic_compare_exchange_strong_explicit(slot, &word, aborted,
 							    memory_order_acq_rel,
 							    memory_order_acquire)) {
+			mark_tomb(w->ring, c->pos);
 			w->claimed[w->found.nb_claimed++] = (uint32_t)(word & VNIC__HANDLE_MASK);
 			return;
 		}

@@ -20,6 +20,9 @@
  *             id hashes alike; entries of one id side by side are a run, and
  *             every entry of a run carries the run's link
  *   bucket[]  32 bits of the newest position of each hash value
+ *   tomb[]    of each block of 256 slots the newest position that the canceller took:
+ *             a burst that begins after it holds no tomb of this block and is not
+ *             searched for one
  *
  * The index is append-only: nothing is unlinked, an entry below `claim` is dead
  * by its position alone, so the consumer has no index work. A 32-bit link that
@@ -37,7 +40,8 @@
  *          (the reverse): Dekker's pattern, all four accesses sequentially
  *          consistent. Either the consumer sees the flag and takes slot by slot
  *          with a compare-and-exchange, or the canceller sees the claim and keeps off.
- *   R4/A4  cancels, low bit clear: the tombs before the flag is seen clear
+ *   R4/A4  cancels, low bit clear: the tombs, and what tomb[] says of them, before
+ *          the flag is seen clear
  *   R5/A5  settled: what lies below it has left
  *   R6/A6  help_seq: the target before its announcement
  *   R7/A7  help_ack: the consumer's count, and its last read of the target,
@@ -63,6 +67,8 @@
 #define VNIC__TOMB_ABORTED UINT64_C(0xffffff) /* the canceller took it */
 #define VNIC__HANDLE_MAX 0xfffffdu
 
+#define VNIC__BLOCK_SHIFT 8 /* 256 slots */
+
 #define VNIC__LINE 64
 
 struct vnic__ring {
@@ -74,6 +80,7 @@ struct vnic__ring {
 	_Atomic uint64_t *id;
 	_Atomic uint32_t *prev;
 	_Atomic uint32_t *bucket;
+	_Atomic uint64_t *tomb;
 
 	/* (p) written by the producer */
 	alignas(VNIC__LINE) _Atomic uint64_t tail;
@@ -96,6 +103,9 @@ struct vnic__ring {
 _Static_assert(offsetof(struct vnic__ring, tail) == 1 * VNIC__LINE, "(p) line");
 _Static_assert(offsetof(struct vnic__ring, claim) == 2 * VNIC__LINE, "(c) line");
 _Static_assert(offsetof(struct vnic__ring, cancels) == 3 * VNIC__LINE, "(x) line");
+
+/* A burst lies in two blocks at most. */
+_Static_assert(VNIC__RING_STAGE_MAX <= 1u << VNIC__BLOCK_SHIFT, "a block is too small");
 
 struct vnic__ring_producer {
 	struct vnic__ring *ring;
@@ -279,7 +289,7 @@ static inline bool vnic__ring_take_contended(struct vnic__ring_consumer *c, uint
 }
 
 /* Close the gaps that aborted entries left among n slot words. Most bursts have none even
- * while some are in the ring: one pass that compilers make vectors of says so. */
+ * if their block has some: one pass that compilers make vectors of says so. */
 static inline uint32_t vnic__ring_drop_tombs(uint64_t *word, uint32_t n)
 {
 	const uint64_t to_carry = VNIC__HANDLE_MASK + 1 - VNIC__TOMB_TAKEN;
@@ -295,6 +305,23 @@ static inline uint32_t vnic__ring_drop_tombs(uint64_t *word, uint32_t n)
 		k += (word[i] & VNIC__HANDLE_MASK) < VNIC__TOMB_TAKEN;
 	}
 	return k;
+}
+
+/* The newest tomb of the block of `pos`. */
+static inline _Atomic uint64_t *vnic__ring_tomb(const struct vnic__ring *r, uint64_t pos)
+{
+	return &r->tomb[((uint32_t)pos & r->mask) >> VNIC__BLOCK_SHIFT];
+}
+
+/* May there be tombs from `from` to below `to`? They may be further on in the block, or in
+ * its slots before `from`, which are used again. */
+static inline bool vnic__ring_tombs_among(const struct vnic__ring *r, uint64_t from, uint64_t to)
+{
+	/* relaxed: ordered by A4; what a walk under way adds is newer than `to` */
+	uint64_t first = atomic_load_explicit(vnic__ring_tomb(r, from), memory_order_relaxed);
+	uint64_t last = atomic_load_explicit(vnic__ring_tomb(r, to - 1), memory_order_relaxed);
+
+	return (int64_t)(first - from) >= 0 || (int64_t)(last - from) >= 0;
 }
 
 /* Claim up to n entries (n <= STAGE_MAX) into the empty stage; returns how many
@@ -332,7 +359,9 @@ static inline uint32_t vnic__ring_claim(struct vnic__ring_consumer *c, uint32_t 
 
 		memcpy(c->stage, (const void *)&r->slot[at], first * sizeof(uint64_t));
 		memcpy(c->stage + first, (const void *)r->slot, (n - first) * sizeof(uint64_t));
-		k = cancels == 2 * c->tombs ? n : vnic__ring_drop_tombs(c->stage, n);
+		k = n;
+		if (cancels != 2 * c->tombs && vnic__ring_tombs_among(r, head, head + n))
+			k = vnic__ring_drop_tombs(c->stage, n);
 	}
 	c->tombs += n - k;
 	c->head = head + n;

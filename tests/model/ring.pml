@@ -16,7 +16,7 @@
  *     the code's exchanges flush it at once.
  *
  * Widths: a position has 8 bits and the first is START, so that the second wraps
- * them all; a stamp has 4 bits and a link 5 or 4. No run uses more than 16 positions,
+ * them all; all slots are one block of tomb[]; a stamp has 4 bits and a link 5 or 4. No run uses more than 16 positions,
  * so stamps do not alias (40 bits in the code); 4-bit links do.
  *
  * BROKEN_... variants are wrong by one thing that the code does right; SPIN must
@@ -84,6 +84,7 @@ byte slot[SIZE];
 byte id[SIZE];
 byte prev[SIZE];
 byte bucket[2];
+byte tomb = START - 1;  /* one block */
 byte tail = START;
 byte claim = START;
 byte head = START;
@@ -301,6 +302,11 @@ proctype producer() {
 #else
 #define SHORTCUT shortcut
 #endif
+#ifdef BROKEN_TOMB_IN_BURST_ONLY
+#define TOMBS_AMONG (!LT(tomb, c_head) && LT(tomb, c_head + n))
+#else
+#define TOMBS_AMONG (!LT(tomb, c_head))
+#endif
 
 /* vnic__ring_stage_pos */
 #define STAGE_POS(i) WRAP(c_head - ((STAMP(c_head) - STAMP_OF(stage[i])) & 15))
@@ -495,6 +501,11 @@ poll:
 #ifdef BROKEN_HEAD_BEFORE_TAKE
 	head = WRAP(c_head + n);
 #endif
+	/* vnic__ring_tombs_among */
+	if
+	:: d_step { !contended && !shortcut -> shortcut = !TOMBS_AMONG }
+	:: contended || shortcut
+	fi;
 	do
 	/* one word of the memcpy, and of vnic__ring_drop_tombs */
 	:: d_step {
@@ -687,6 +698,20 @@ inline decide() {
 	fi
 }
 
+#if defined(BROKEN_TOMB_MARK_LOWERED)
+#define MARK(pos) tomb = pos
+#elif defined(BROKEN_TOMB_UNMARKED)
+#define MARK(pos) skip
+#elif defined(BROKEN_TOMB_MARKED_LATE)
+#define MARK(pos) late_mark = (LT(late_mark, pos) -> pos : late_mark)
+#else
+#define MARK(pos) tomb = (LT(tomb, pos) -> pos : tomb)
+#endif
+
+inline mark_tomb() {
+	MARK(cand[0])
+}
+
 inline judged() {
 	word = 0;
 	cand_match = cand_match >> 1;
@@ -764,7 +789,7 @@ proctype canceller() {
 	byte cand[CANDIDATES];
 	int cand_match;
 	byte nb, todo, j;
-	bool try, reused, need_help;
+	bool try, marking, reused, need_help;
 	byte g;
 #ifdef BURIED
 	short answered_in_stage;
@@ -775,6 +800,9 @@ proctype canceller() {
 #endif
 #ifdef BROKEN_FLAG_CLEARED_EARLY
 	bool cleared;
+#endif
+#ifdef BROKEN_TOMB_MARKED_LATE
+	byte late_mark = START - 1;
 #endif
 
 #ifdef FREEZE
@@ -894,7 +922,7 @@ proctype canceller() {
 #else
 #define MAY_JUDGE
 #endif
-		:: d_step { (todo > 0 && !try) MAY_JUDGE -> word = READ_WORD; decide() }
+		:: d_step { (todo > 0 && !try && !marking) MAY_JUDGE -> word = READ_WORD; decide() }
 		:: d_step {
 			/* the compare-and-exchange */
 			try CANCELLER_FLUSHED ->
@@ -906,12 +934,13 @@ proctype canceller() {
 				g = 0;
 				aborted_in_ring++;
 				try = false;
-				judged()
+				marking = true
 			:: else ->
 				word = slot[cand[0] & MASK];
 				decide()
 			fi
 		   }
+		:: d_step { marking CANCELLER_FLUSHED -> mark_tomb(); marking = false; judged() }
 		:: d_step {
 			(step == ENDED && todo == 0 && !(ASKS)) MAY_JUDGE CANCELLER_FLUSHED ->
 			clear_flag();
@@ -942,7 +971,12 @@ proctype canceller() {
 			pending = pending | 1 << k;
 			next_cancel()
 		}
-next_one:	skip
+next_one:
+#ifdef BROKEN_TOMB_MARKED_LATE
+		tomb = late_mark
+#else
+		skip
+#endif
 	od
 #ifdef FREEZE
 	} unless { frozen -> canceller_done = true }

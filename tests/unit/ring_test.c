@@ -306,6 +306,39 @@ static void tombs_are_looked_for_until_all_are_passed(void **state)
 	rig_close(&g);
 }
 
+/* Two tombs of one block of tomb[], the later one of the ring's next round: whichever is
+ * made first, both are found. */
+static void tombs_of_two_rounds_in_one_block_are_found(void **state)
+{
+	const uint32_t size = 1024;
+
+	(void)state;
+	for (size_t s = 0; s < COUNT_OF(starts) * 2; s++) {
+		/* the block begins 10 slots before the first that is still queued */
+		uint64_t start = starts[s / 2] & ~(uint64_t)(size - 1);
+		struct rig g = rig_open(size, start);
+		uint32_t rest[1024], nb = 0;
+		bool newer_first = s & 1;
+
+		send(&g, B, 200);
+		send(&g, A, 1);
+		send(&g, B, size - 201);
+		stage(&g, 10, 10);
+		leave(&g);
+		send(&g, B, 4);
+		send(&g, A + 1, 1);
+		for (int i = 0; i < 2; i++)
+			expect_found(cancel(&g, A + (newer_first != (i == 1))), 1, 0, false);
+		for (uint32_t i = 10; i < size + 4; i++)
+			if (i != 200)
+				rest[nb++] = i;
+		expect_rest(&g, rest, nb);
+		send(&g, B, 300); /* the tombs are behind: not searched for, all are staged */
+		stage(&g, 64, 64);
+		rig_close(&g);
+	}
+}
+
 static void burst_over_the_arrays_end_is_whole(void **state)
 {
 	(void)state;
@@ -486,6 +519,7 @@ int main(void)
 		cmocka_unit_test(second_cancel_finds_none_and_later_sends_stand),
 		cmocka_unit_test(a_burst_of_tombs_stages_nothing_and_settles),
 		cmocka_unit_test(tombs_are_looked_for_until_all_are_passed),
+		cmocka_unit_test(tombs_of_two_rounds_in_one_block_are_found),
 		cmocka_unit_test(burst_over_the_arrays_end_is_whole),
 		cmocka_unit_test(claim_under_a_cancel_takes_slot_by_slot),
 		cmocka_unit_test(slots_taken_after_the_claim_was_read_are_late),
