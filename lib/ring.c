@@ -93,7 +93,7 @@ struct walk {
 	uint32_t *claimed;
 	struct vnic__ring_found found;
 	uint32_t nb;
-	struct candidate batch[WALK_BATCH];
+	struct candidate *batch;
 };
 
 /* Positions wrap, if not in this century. */
@@ -250,7 +250,9 @@ struct vnic__ring_found vnic__ring_cancel(struct vnic__ring_canceller *x,
 					  const struct vnic__ring_target *t, uint64_t late_from)
 {
 	struct vnic__ring *r = x->ring;
-	struct walk w = {.ring = r, .target = *t, .claimed = x->claimed};
+	/* apart, for it is larger than all the rest and need not be cleared */
+	struct candidate batch[WALK_BATCH];
+	struct walk w = {.ring = r, .target = *t, .claimed = x->claimed, .batch = batch};
 
 	/* SC: the flag, then the claim */
 	atomic_exchange_explicit(&r->cancels, 2 * x->aborted + 1, memory_order_seq_cst);
