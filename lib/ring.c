@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define WALK_BATCH 32
+#define RUN_AHEAD 64 /* ids of a run asked for before they are read */
+#define PER_LINE (VNIC__LINE / sizeof(uint64_t))
 #define SAMPLE_TRIES 256
 
 static size_t line_up(size_t n)
@@ -178,12 +180,30 @@ static void judge_batch(struct walk *w)
 	w->nb = 0;
 }
 
-static void consider(struct walk *w, uint64_t pos, bool match)
+static void gather(struct walk *w, uint64_t pos, bool match)
 {
 	if (w->nb == WALK_BATCH)
 		judge_batch(w);
-	prefetch_write(&w->ring->slot[(uint32_t)pos & w->ring->mask]);
 	w->batch[w->nb++] = (struct candidate){pos, match};
+}
+
+static void consider(struct walk *w, uint64_t pos, bool match)
+{
+	prefetch_write(&w->ring->slot[(uint32_t)pos & w->ring->mask]);
+	gather(w, pos, match);
+}
+
+/* The next older entry of a run: each line of slots is asked for once, and the ids go
+ * ahead. Ids beyond the run's end are asked for in vain, which does no harm. */
+static void consider_neighbour(struct walk *w, uint64_t pos)
+{
+	const struct vnic__ring *r = w->ring;
+
+	if (pos % PER_LINE == PER_LINE - 1) {
+		prefetch_write(&r->slot[(uint32_t)pos & r->mask]);
+		__builtin_prefetch((const void *)&r->id[(uint32_t)(pos - RUN_AHEAD) & r->mask]);
+	}
+	gather(w, pos, before(pos, w->target.mark));
 }
 
 /* From the newest entry of the bucket back, run by run. */
@@ -217,7 +237,7 @@ static void walk_chain(struct walk *w)
 			while (!before(--pos, w->low) && !w->found.reused &&
 			       atomic_load_explicit(&r->id[(uint32_t)pos & r->mask],
 						    memory_order_acquire) == want)
-				consider(w, pos, before(pos, w->target.mark));
+				consider_neighbour(w, pos);
 			/* does the run end here, or was it written over from here on? */
 			if (!before(pos, w->low))
 				consider(w, pos, false);
