@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
@@ -98,23 +99,47 @@ int vnic_face_destroy(struct vnic_face *f)
 	return 0;
 }
 
+/* Packets that have not left are ours again. */
+static void give_back(struct vnic_face *f, struct vnic_nbl *nbl)
+{
+	uint16_t left = nbl->nb_packets - nbl->nb_sent;
+
+	grow(f, nbl->status == VNIC_STATUS_SEND_ABORTED ? F_ABORTED : F_REJECTED, left);
+	rte_pktmbuf_free_bulk(vnic_nbl_packets(nbl) + nbl->nb_sent, left);
+}
+
 static uint32_t take_completions(struct vnic_face *f)
 {
 	struct vnic_nbl *nbl[COMPLETIONS_BURST];
 	uint16_t n = vnic_sender_poll(f->sender, nbl, COMPLETIONS_BURST);
+	uint64_t completed = 0, sent = 0;
+
+	if (n == 0)
+		return 0;
+	for (uint16_t i = 0; i < n; i++) {
+		completed += nbl[i]->nb_packets;
+		sent += nbl[i]->nb_sent;
+		if (unlikely(nbl[i]->nb_sent != nbl[i]->nb_packets))
+			give_back(f, nbl[i]);
+	}
+	/* once a burst: a count that is read and written for each packet waits for itself */
+	grow(f, F_SENT, sent);
+	grow(f, F_COMPLETED, completed);
+	vnic_nbl_free(f->pool, nbl, n);
+	return n;
+}
+
+/* One NBL for each packet. */
+static uint16_t make_single_nbls(const struct vnic_face *f, struct rte_mbuf **packet, uint16_t n,
+				 struct vnic_nbl **nbl)
+{
+	const uint64_t prefix = f->id_prefix;
 
 	for (uint16_t i = 0; i < n; i++) {
-		uint16_t left = nbl[i]->nb_packets - nbl[i]->nb_sent;
-
-		grow(f, F_COMPLETED, nbl[i]->nb_packets);
-		grow(f, F_SENT, nbl[i]->nb_sent);
-		if (left == 0)
-			continue;
-		grow(f, nbl[i]->status == VNIC_STATUS_SEND_ABORTED ? F_ABORTED : F_REJECTED, left);
-		rte_pktmbuf_free_bulk(vnic_nbl_packets(nbl[i]) + nbl[i]->nb_sent, left);
+		nbl[i]->cancel_id = prefix | vnic_idrule_apply(&f->rule, packet[i]);
+		nbl[i]->nb_packets = 1;
+		vnic_nbl_packets(nbl[i])[0] = packet[i];
 	}
-	if (n != 0)
-		vnic_nbl_free(f->pool, nbl, n);
 	return n;
 }
 
@@ -124,6 +149,8 @@ static uint16_t make_nbls(struct vnic_face *f, struct rte_mbuf **packet, uint16_
 {
 	uint16_t k = 0;
 
+	if (f->nbl_packets == 1)
+		return make_single_nbls(f, packet, n, nbl);
 	for (uint16_t i = 0; i < n; i++) {
 		uint64_t id = f->id_prefix | vnic_idrule_apply(&f->rule, packet[i]);
 
