@@ -7,13 +7,13 @@
 #include "adapter.h"
 #include "histogram.h"
 #include "layer.h"
+#include "prefetch.h"
 
 #include <errno.h>
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
-#include <rte_prefetch.h>
 
 #define PREFETCH_AHEAD 8
 #define COMPLETE_BATCH 64
@@ -140,10 +140,10 @@ static void complete_claimed(struct vnic_sender *s, uint32_t n, const struct vni
 	uint32_t k = 0;
 
 	for (uint32_t i = 0; i < n && i < PREFETCH_AHEAD; i++)
-		rte_prefetch0_write(vnic__nbl_of(s->nbl_base, handle[i]));
+		vnic__prefetch_write(vnic__nbl_of(s->nbl_base, handle[i]));
 	for (uint32_t i = 0; i < n; i++) {
 		if (i + PREFETCH_AHEAD < n)
-			rte_prefetch0_write(vnic__nbl_of(s->nbl_base, handle[i + PREFETCH_AHEAD]));
+			vnic__prefetch_write(vnic__nbl_of(s->nbl_base, handle[i + PREFETCH_AHEAD]));
 		nbl[k] = vnic__nbl_of(s->nbl_base, handle[i]);
 		nbl[k]->status = take->status;
 		nbl[k]->nb_sent = 0;

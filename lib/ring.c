@@ -3,6 +3,8 @@
  */
 #include "ring.h"
 
+#include "prefetch.h"
+
 #include <string.h>
 
 #define WALK_BATCH 32
@@ -160,17 +162,6 @@ static void judge(struct walk *w, const struct candidate *c)
 	}
 }
 
-/* The line is to be owned, not shared first and owned later. The builtin says so only where
- * the target has the instruction by name; every x86-64 takes it. */
-static inline void prefetch_write(const void *p)
-{
-#ifdef __x86_64__
-	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
-#else
-	__builtin_prefetch(p, 1);
-#endif
-}
-
 /* Candidates are gathered first, their slots prefetched, and judged together: the
  * misses of a batch overlap, where a locked instruction would put them in a row. */
 static void judge_batch(struct walk *w)
@@ -189,7 +180,7 @@ static void gather(struct walk *w, uint64_t pos, bool match)
 
 static void consider(struct walk *w, uint64_t pos, bool match)
 {
-	prefetch_write(&w->ring->slot[(uint32_t)pos & w->ring->mask]);
+	vnic__prefetch_write(&w->ring->slot[(uint32_t)pos & w->ring->mask]);
 	gather(w, pos, match);
 }
 
@@ -200,7 +191,7 @@ static void consider_neighbour(struct walk *w, uint64_t pos)
 	const struct vnic__ring *r = w->ring;
 
 	if (pos % PER_LINE == PER_LINE - 1) {
-		prefetch_write(&r->slot[(uint32_t)pos & r->mask]);
+		vnic__prefetch_write(&r->slot[(uint32_t)pos & r->mask]);
 		__builtin_prefetch((const void *)&r->id[(uint32_t)(pos - RUN_AHEAD) & r->mask]);
 	}
 	gather(w, pos, before(pos, w->target.mark));

@@ -5,6 +5,7 @@
  */
 #include "adapter.h"
 #include "gate.h"
+#include "prefetch.h"
 
 #include <errno.h>
 
@@ -157,6 +158,10 @@ static uint16_t take_completed(struct vnic_sender *s, struct vnic_nbl **nbls, ui
 	done = (uint16_t)rte_ring_sc_dequeue_burst(s->done_control, (void **)nbls + k, n - k, NULL);
 	done += (uint16_t)rte_ring_sc_dequeue_burst(s->done_data, (void **)nbls + k + done,
 						    n - k - done, NULL);
+	/* the data thread has read them, and their owner will write them again: it would else wait
+	 * for line after line to be given up there */
+	for (uint16_t i = 0; i < done; i++)
+		vnic__prefetch_write(nbls[k + i]);
 	s->outstanding -= done;
 	return k + done;
 }
