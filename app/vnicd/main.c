@@ -10,6 +10,8 @@
 
 #include <rte_eal.h>
 
+#include "eal.h"
+
 static volatile sig_atomic_t signals;
 
 static void on_signal(int number)
@@ -114,15 +116,6 @@ static int serve(struct vnicd *d)
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* EAL's arguments end at the first `--`; without one all are ours. */
-static int eal_arguments(int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--") == 0)
-			return i;
-	return 1;
-}
-
 int main(int argc, char **argv)
 {
 	int eal_argc = eal_arguments(argc, argv), rc;
@@ -138,7 +131,7 @@ int main(int argc, char **argv)
 	case CONF_EXIT_ERROR: rc = EXIT_FAILURE; goto out;
 	case CONF_RUN: break;
 	}
-	if (vnicd_eal_start(eal_argc, argv, d->why, sizeof(d->why)) < 0) {
+	if (eal_start(eal_argc, argv, d->why, sizeof(d->why)) < 0) {
 		fprintf(stderr, "vnicd: %s\n", d->why);
 		rc = EXIT_FAILURE;
 		goto out;

@@ -9,8 +9,7 @@
 
 #include <rte_ethdev.h>
 
-#define BAR 44
-#define OCTAVES 47
+#include "bars.h"
 
 static void add(struct vnic_adapter_stats *sum, const struct vnic_adapter_stats *one)
 {
@@ -134,37 +133,6 @@ static void percentiles(const char *name, const struct vnic_histogram *h)
 	       (double)vnic_histogram_percentile(h, 99.9) / 1e3, (double)h->max / 1e3);
 }
 
-static void bar(const char *sign, double us, uint64_t count, uint64_t most)
-{
-	int width = (int)((count * BAR + most - 1) / most);
-
-	printf("  %2s %9.2f us %8" PRIu64 " %.*s\n", sign, us, count, width,
-	       "############################################");
-}
-
-/* Half octaves, so that the shape shows on a terminal; the last thousandth is one row. */
-static void bars(const struct vnic_histogram *h)
-{
-	uint64_t half[2 * OCTAVES] = {0}, most = 0, seen = 0, tail = h->count / 1000;
-
-	for (uint32_t b = 0; b < VNIC_HISTOGRAM_BUCKETS; b++) {
-		uint64_t low = vnic_histogram_bucket_low(b);
-		uint32_t octave = low == 0 ? 0 : 63 - (uint32_t)__builtin_clzll(low);
-		uint32_t at = 2 * octave + (octave > 0 && (low >> (octave - 1) & 1));
-
-		at = at < 2 * OCTAVES ? at : 2 * OCTAVES - 1;
-		half[at] += h->bucket[b];
-		most = half[at] > most ? half[at] : most;
-	}
-	for (uint32_t at = 0; at < 2 * OCTAVES && h->count - seen > tail; at++) {
-		if (seen + half[at] != 0)
-			bar(">=", (double)(UINT64_C(1) << at / 2) * (at & 1 ? 1.5 : 1.0) / 1e3, half[at], most);
-		seen += half[at];
-	}
-	if (seen < h->count)
-		bar("to", (double)h->max / 1e3, h->count - seen, most);
-}
-
 static void latency_tables(const struct vnicd *d)
 {
 	static struct vnic_histogram h;
@@ -177,7 +145,7 @@ static void latency_tables(const struct vnicd *d)
 	percentiles("call to verdict", &h);
 	gather_latency(d, VNIC_LATENCY_COMPLETION, &h);
 	percentiles("call to last completion", &h);
-	bars(&h);
+	bars_print(stdout, NULL, &h);
 }
 
 static FILE *open_file(const struct vnicd *d, const char *name)

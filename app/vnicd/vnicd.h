@@ -61,9 +61,6 @@ struct vnicd {
 	char why[VNICD_LINE]; /* the line of the step that failed */
 };
 
-/* eal.c: start EAL quietly; on failure one line with cause and cure in `why`. */
-int vnicd_eal_start(int argc, char **argv, char *why, size_t len);
-
 /* build.c: what the configuration names, from ports to faces, and its end. */
 int vnicd_ports_open(struct vnicd *d);
 void vnicd_ports_close(struct vnicd *d);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * eal.c - start EAL; what it prints is kept back, and one line is made of it on failure
  */
-#include "vnicd.h"
+#include "eal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <rte_eal.h>
@@ -47,7 +48,7 @@ static void explain(char said[HUSH_MAX], char *why, size_t len)
 		 "guide", cause != NULL ? cause : rte_strerror(rte_errno));
 }
 
-int vnicd_eal_start(int argc, char **argv, char *why, size_t len)
+int eal_start(int argc, char **argv, char *why, size_t len)
 {
 	static char said[HUSH_MAX]; /* large for a stack */
 	struct hush h;
@@ -59,4 +60,12 @@ int vnicd_eal_start(int argc, char **argv, char *why, size_t len)
 	if (rc < 0)
 		explain(said, why, len);
 	return rc;
+}
+
+int eal_arguments(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--") == 0)
+			return i;
+	return 1;
 }

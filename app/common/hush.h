@@ -3,8 +3,8 @@
  *
  * Main thread, while no other thread prints.
  */
-#ifndef VNICD_HUSH_H
-#define VNICD_HUSH_H
+#ifndef COMMON_HUSH_H
+#define COMMON_HUSH_H
 
 #include <stddef.h>
 
