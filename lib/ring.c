@@ -64,6 +64,7 @@ struct vnic__ring *vnic__ring_init(void *mem, uint32_t size, uint64_t start)
 	atomic_init(&r->claim, start);
 	atomic_init(&r->head, start);
 	atomic_init(&r->settled, start);
+	atomic_init(&r->walk_mark, start);
 	return r;
 }
 
@@ -265,6 +266,8 @@ struct vnic__ring_found vnic__ring_cancel(struct vnic__ring_canceller *x,
 	struct candidate batch[WALK_BATCH];
 	struct walk w = {.ring = r, .target = *t, .claimed = x->claimed, .batch = batch};
 
+	/* R18 -> A18 */
+	atomic_store_explicit(&r->walk_mark, t->mark, memory_order_release);
 	/* SC: the flag, then the claim */
 	atomic_exchange_explicit(&r->cancels, 2 * x->aborted + 1, memory_order_seq_cst);
 	w.claim = atomic_load_explicit(&r->claim, memory_order_seq_cst);

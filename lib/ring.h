@@ -40,12 +40,15 @@
  *          (the reverse): Dekker's pattern, all four accesses sequentially
  *          consistent. Either the consumer sees the flag and takes slot by slot
  *          with a compare-and-exchange, or the canceller sees the claim and keeps off.
+ *          A burst at or above the walk's mark needs neither: see A18
  *   R4/A4  cancels, low bit clear: the tombs, and what tomb[] says of them, before
  *          the flag is seen clear
  *   R5/A5  settled: what lies below it has left
  *   R6/A6  help_seq: the target before its announcement
  *   R7/A7  help_ack: the consumer's count, and its last read of the target,
  *          before the canceller publishes another
+ *   R18/A18 walk_mark: the tombs of the walks before. Who has seen a walk's flag reads
+ *          that walk's mark, or a later one's, and then the walk of the flag is over
  */
 #ifndef VNIC_RING_H
 #define VNIC_RING_H
@@ -94,6 +97,7 @@ struct vnic__ring {
 
 	/* (x) written by the canceller */
 	alignas(VNIC__LINE) _Atomic uint64_t cancels; /* 2 * entries aborted, + 1 in a walk */
+	_Atomic uint64_t walk_mark; /* the walk takes nothing that is not below */
 	_Atomic uint64_t help_seq;
 	uint64_t help_id; /* these three: written before R6, read between A6 and R7 */
 	uint64_t help_mask;
@@ -324,6 +328,14 @@ static inline bool vnic__ring_tombs_among(const struct vnic__ring *r, uint64_t f
 	return (int64_t)(first - from) >= 0 || (int64_t)(last - from) >= 0;
 }
 
+/* The flag has been seen: may the walk take entries of the burst that begins at `head`? What is
+ * sent while a long walk goes on, or a canceller stands still in one, it may not. */
+static inline bool vnic__ring_contended(const struct vnic__ring *r, uint64_t head)
+{
+	/* A18 <- R18 */
+	return (int64_t)(head - atomic_load_explicit(&r->walk_mark, memory_order_acquire)) < 0;
+}
+
 /* Claim up to n entries (n <= STAGE_MAX) into the empty stage; returns how many
  * are staged, tombs left out. *advanced says how many positions were passed. */
 static inline uint32_t vnic__ring_claim(struct vnic__ring_consumer *c, uint32_t n,
@@ -347,11 +359,11 @@ static inline uint32_t vnic__ring_claim(struct vnic__ring_consumer *c, uint32_t 
 	/* SC: the claim, then the flag. The exchange is the burst's one fence. */
 	atomic_exchange_explicit(&r->claim, head + n, memory_order_seq_cst);
 	cancels = atomic_load_explicit(&r->cancels, memory_order_seq_cst);
-	if (cancels & 1) {
+	if ((cancels & 1) && vnic__ring_contended(r, head)) {
 		for (uint32_t i = 0; i < n; i++)
 			k += vnic__ring_take_contended(c, head + i, &c->stage[k]);
 	} else {
-		/* A4 <- R4. Nobody writes these slots until head passes them, so plain
+		/* A4 <- R4, or A18. Nobody writes these slots until head passes them, so plain
 		 * reads will do; TSan holds us to it. */
 		uint32_t at = (uint32_t)head & r->mask;
 		uint32_t till_end = r->size - at;

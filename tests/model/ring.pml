@@ -16,8 +16,9 @@
  *     the code's exchanges flush it at once.
  *
  * Widths: a position has 8 bits and the first is START, so that the second wraps
- * them all; all slots are one block of tomb[]; a stamp has 4 bits and a link 5 or 4. No run uses more than 16 positions,
- * so stamps do not alias (40 bits in the code); 4-bit links do.
+ * them all; all slots are one block of tomb[]; a stamp has 4 bits and a link 5 or 4. No
+ * run uses more than 16 positions, so stamps do not alias (40 bits in the code); 4-bit
+ * links do.
  *
  * BROKEN_... variants are wrong by one thing that the code does right; SPIN must
  * find each. WEAKER_... ones are weaker than the code and still right.
@@ -49,6 +50,7 @@
 /* WALK_ALL: a cancel may also be one by mask (walk_all)
  * LATE:     late matches are counted back to what was settled at the call, or to the
  *           first position of all; otherwise no further than what need_help needs
+ * OLD_MARKS: the second cancel may have an older mark than the first
  * FREEZE:   the canceller stops for ever at any moment
  * BURIED:   which entries were aborted in the stage is kept, for never_late */
 
@@ -92,6 +94,7 @@ byte settled = START;
 byte help_ack;
 byte help_aborted;
 byte cancels;
+byte walk_mark = START;
 byte help_seq;
 byte help_id, help_mask, help_mark;
 
@@ -308,6 +311,14 @@ proctype producer() {
 #define TOMBS_AMONG (!LT(tomb, c_head))
 #endif
 
+#if defined(BROKEN_PLAIN_TAKE_IN_WALK)
+#define CONTENDED false
+#elif defined(BROKEN_CONTENDED_TO_END)
+#define CONTENDED (LT(WRAP(c_head + n), walk_mark) != 0)    /* some of the burst may be below */
+#else
+#define CONTENDED (LT(c_head, walk_mark) != 0)
+#endif
+
 /* vnic__ring_stage_pos */
 #define STAGE_POS(i) WRAP(c_head - ((STAMP(c_head) - STAMP_OF(stage[i])) & 15))
 
@@ -495,9 +506,11 @@ poll:
 		contended = cancels & 1;                        /* SC, A4 */
 		shortcut = (cancels == 2 * tombs)
 	};
-#ifdef BROKEN_PLAIN_TAKE_IN_WALK
-	contended = false;
-#endif
+	/* vnic__ring_contended: A18 */
+	if
+	:: d_step { contended -> contended = CONTENDED }
+	:: !contended
+	fi;
 #ifdef BROKEN_HEAD_BEFORE_TAKE
 	head = WRAP(c_head + n);
 #endif
@@ -821,7 +834,12 @@ proctype canceller() {
 		:: w_id = A; w_mask = MOST
 #endif
 		fi;
-		w_mark = tail;
+		if
+		:: w_mark = tail
+#ifdef OLD_MARKS
+		:: k > 0 && tail != START -> w_mark = WRAP(START + 1)  /* called before the one before */
+#endif
+		fi;
 #ifdef LATE
 		if
 		:: late_from = START
@@ -833,8 +851,14 @@ proctype canceller() {
 		d_step { t_id[k] = w_id; t_mask[k] = w_mask; t_mark[k] = w_mark }
 	   };
 		/* vnic__ring_cancel */
+#ifndef BROKEN_MARK_AFTER_CLAIM
+		walk_mark = w_mark;                                     /* R18 */
+#endif
 		RAISE_FLAG(2 * aborted_in_ring + 1);                    /* SC, and the fence */
 		w_claim = claim;                                        /* SC */
+#ifdef BROKEN_MARK_AFTER_CLAIM
+		walk_mark = w_mark;
+#endif
 		d_step {
 			w_settled = settled;                            /* A5 */
 			w_low = (LT(late_from, w_settled) -> late_from : w_settled);

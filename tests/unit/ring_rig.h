@@ -82,13 +82,20 @@ static inline void stage(struct rig *g, uint32_t n, uint32_t k)
 }
 
 /* As under a cancel that has just begun and has not ended when the claim is done. */
-static inline void stage_contended(struct rig *g, uint32_t n, uint32_t k)
+/* The same while a walk goes on that takes what is below `mark`. */
+static inline void stage_in_walk(struct rig *g, uint32_t n, uint32_t k, uint64_t mark)
 {
 	uint64_t cancels = atomic_load(&g->ring->cancels);
 
+	atomic_store(&g->ring->walk_mark, mark);
 	atomic_store(&g->ring->cancels, cancels | 1);
 	stage(g, n, k);
 	atomic_store(&g->ring->cancels, cancels);
+}
+
+static inline void stage_contended(struct rig *g, uint32_t n, uint32_t k)
+{
+	stage_in_walk(g, n, k, atomic_load(&g->ring->tail));
 }
 
 static inline void leave(struct rig *g)

@@ -108,12 +108,14 @@ static void step_claim(struct list *l)
 {
 	uint32_t n = 1 + roll(l, VNIC__RING_STAGE_MAX), ready = (uint32_t)(l->tail - l->claim);
 	uint64_t cancels = atomic_load(&l->g.ring->cancels);
-	bool contended = roll(l, 3) == 0;
+	bool walk = roll(l, 3) == 0, above = roll(l, 2) == 0;
 	uint32_t advanced, k;
 
 	if (l->nb_staged != 0)
 		return;
-	atomic_store(&l->g.ring->cancels, cancels | contended);
+	/* of a walk that takes nothing of the burst no entry is left as taken under it */
+	atomic_store(&l->g.ring->walk_mark, above ? l->claim : l->tail);
+	atomic_store(&l->g.ring->cancels, cancels | walk);
 	k = vnic__ring_claim(&l->g.c, n, &advanced);
 	atomic_store(&l->g.ring->cancels, cancels);
 	assert_int_equal(advanced, ready < n ? ready : n);
@@ -123,7 +125,7 @@ static void step_claim(struct list *l)
 		at(l, l->claim)->state = STAGED;
 		l->staged[l->nb_staged++] = l->claim;
 	}
-	if (!contended)
+	if (!walk || above)
 		l->contended = l->claim;
 	assert_int_equal(k, l->nb_staged);
 	expect_staged(l, false);

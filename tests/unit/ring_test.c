@@ -381,6 +381,37 @@ static void claim_under_a_cancel_takes_slot_by_slot(void **state)
 	rig_close(&g);
 }
 
+/* What a walk leaves alone is taken as if there were none, tombs of earlier walks dropped; a
+ * burst that begins below its mark is not. */
+static void claim_above_the_mark_is_plain(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < COUNT_OF(starts); s++) {
+		struct rig g = rig_open(SMALL, starts[s]);
+		uint64_t mark;
+
+		send(&g, A, 4);
+		mark = tail_of(&g);
+		send(&g, B, 2);
+		send(&g, A, 2);
+		send(&g, B, 2);
+		expect_found(cancel_at(&g, A, ALL, tail_of(&g), mark), 6, 0, false);
+		stage_in_walk(&g, 4, 0, mark);
+		stage_in_walk(&g, 2, 2, mark);
+		expect_stage(&g, (const uint32_t[]){4, 5}, 2);
+		for (uint64_t pos = mark; pos < mark + 2; pos++)
+			assert_int_equal(atomic_load(&g.ring->slot[pos & g.ring->mask]) & VNIC__HANDLE_MASK,
+					 pos - mark + 4);
+		leave(&g);
+		stage_in_walk(&g, 4, 2, mark + 3); /* it begins below */
+		expect_stage(&g, (const uint32_t[]){8, 9}, 2);
+		assert_int_equal(atomic_load(&g.ring->slot[(mark + 4) & g.ring->mask]) & VNIC__HANDLE_MASK,
+				 VNIC__TOMB_TAKEN);
+		leave(&g);
+		rig_close(&g);
+	}
+}
+
 /* The canceller read the claim, then the consumer took slots under its flag. */
 static void slots_taken_after_the_claim_was_read_are_late(void **state)
 {
@@ -522,6 +553,7 @@ int main(void)
 		cmocka_unit_test(tombs_of_two_rounds_in_one_block_are_found),
 		cmocka_unit_test(burst_over_the_arrays_end_is_whole),
 		cmocka_unit_test(claim_under_a_cancel_takes_slot_by_slot),
+		cmocka_unit_test(claim_above_the_mark_is_plain),
 		cmocka_unit_test(slots_taken_after_the_claim_was_read_are_late),
 		cmocka_unit_test(a_bucket_a_round_ahead_leads_back_to_the_mark),
 		cmocka_unit_test(a_bucket_two_rounds_ahead_tells_nothing),
