@@ -36,7 +36,7 @@ struct node {
 
 struct queue {
 	alignas(LINE) rte_spinlock_t lock;
-	uint32_t nb;
+	_Atomic uint32_t nb;
 	uint32_t first;
 	uint32_t *last; /* the link that ends the list */
 	alignas(LINE) struct vnic_nbl *staged[DESIGN_BURST]; /* data: that the port has not taken */
