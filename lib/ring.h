@@ -336,6 +336,31 @@ static inline bool vnic__ring_contended(const struct vnic__ring *r, uint64_t hea
 	return (int64_t)(head - atomic_load_explicit(&r->walk_mark, memory_order_acquire)) < 0;
 }
 
+/* Copy the words of n claimed slots. Nobody writes them until head passes them, so plain reads
+ * will do; TSan holds us to it. */
+static inline void vnic__ring_copy_slots(struct vnic__ring_consumer *c, uint32_t n)
+{
+	const struct vnic__ring *r = c->ring;
+	uint32_t at = (uint32_t)c->head & r->mask;
+	uint32_t till_end = r->size - at;
+	uint32_t first = n < till_end ? n : till_end;
+
+	memcpy(c->stage, (const void *)&r->slot[at], first * sizeof(uint64_t));
+	memcpy(c->stage + first, (const void *)r->slot, (n - first) * sizeof(uint64_t));
+}
+
+/* The same in a walk that may not take them. If it has fallen behind by a round of the ring, it
+ * may yet try to exchange the word that was there then: in vain, but not beside a plain read. */
+static inline void vnic__ring_look_slots(struct vnic__ring_consumer *c, uint32_t n)
+{
+	const struct vnic__ring *r = c->ring;
+
+	/* relaxed: ordered by A1 and A18 */
+	for (uint32_t i = 0; i < n; i++)
+		c->stage[i] = atomic_load_explicit(&r->slot[(uint32_t)(c->head + i) & r->mask],
+						   memory_order_relaxed);
+}
+
 /* Claim up to n entries (n <= STAGE_MAX) into the empty stage; returns how many
  * are staged, tombs left out. *advanced says how many positions were passed. */
 static inline uint32_t vnic__ring_claim(struct vnic__ring_consumer *c, uint32_t n,
@@ -363,14 +388,11 @@ static inline uint32_t vnic__ring_claim(struct vnic__ring_consumer *c, uint32_t 
 		for (uint32_t i = 0; i < n; i++)
 			k += vnic__ring_take_contended(c, head + i, &c->stage[k]);
 	} else {
-		/* A4 <- R4, or A18. Nobody writes these slots until head passes them, so plain
-		 * reads will do; TSan holds us to it. */
-		uint32_t at = (uint32_t)head & r->mask;
-		uint32_t till_end = r->size - at;
-		uint32_t first = n < till_end ? n : till_end;
-
-		memcpy(c->stage, (const void *)&r->slot[at], first * sizeof(uint64_t));
-		memcpy(c->stage + first, (const void *)r->slot, (n - first) * sizeof(uint64_t));
+		/* A4 <- R4, or A18 */
+		if (cancels & 1)
+			vnic__ring_look_slots(c, n);
+		else
+			vnic__ring_copy_slots(c, n);
 		k = n;
 		if (cancels != 2 * c->tombs && vnic__ring_tombs_among(r, head, head + n))
 			k = vnic__ring_drop_tombs(c->stage, n);
