@@ -35,15 +35,17 @@ struct vnic_adapter {
 	void *driver_context;
 	struct vnic__layer *layer; /* NULL: the adapter has a port */
 
-	_Atomic uint32_t pending; /* tickets that the control thread has yet to finish */
-	_Atomic uint32_t asked;   /* starts, stops and sends on request that are not complete */
-	struct vnic__gate operations; /* requests under way; see gate.h */
-
 	/* setup threads */
 	rte_spinlock_t handles; /* taken by them, tried by a stop */
 	_Atomic uint32_t nb_clients; /* written with the lock */
 	struct vnic_sender *sender[VNIC_SENDERS_MAX];
 	_Atomic uint32_t nb_senders; /* R9 -> A9: the sender before its number */
+
+	/* any thread, with every cancel and operation: no line that the data thread reads */
+	alignas(VNIC__LINE) _Atomic uint32_t pending; /* tickets that the control thread has yet to
+							 finish */
+	_Atomic uint32_t asked; /* starts, stops and sends on request that are not complete */
+	struct vnic__gate operations; /* requests under way; see gate.h */
 
 	/* control thread; senders and the data thread read it, it hardly ever changes */
 	alignas(VNIC__LINE) _Atomic uint32_t gate; /* what a send completes with; SUCCESS: open */
