@@ -82,6 +82,56 @@ void vnic__ring_sides(struct vnic__ring *r, struct vnic__ring_producer *p,
 		.claimed = (uint32_t *)((char *)r->tomb + tomb_bytes(r->size))};
 }
 
+/* ---- a claim that meets a walk ---- */
+
+/* Take one slot while a cancel is under way: one compare-and-exchange, which fails
+ * only where the canceller was first. */
+static bool take_contended(struct vnic__ring_consumer *c, uint64_t pos, uint64_t *word)
+{
+	_Atomic uint64_t *slot = &c->ring->slot[(uint32_t)pos & c->ring->mask];
+	uint64_t taken = pos << VNIC__HANDLE_BITS | VNIC__TOMB_TAKEN;
+
+	*word = atomic_load_explicit(slot, memory_order_relaxed); /* ordered by A1 */
+	return (*word & VNIC__HANDLE_MASK) != VNIC__TOMB_ABORTED &&
+	       atomic_compare_exchange_strong_explicit(slot, word, taken, memory_order_acq_rel,
+						       memory_order_relaxed);
+}
+
+/* The flag has been seen: may the walk take entries of the burst that begins at `head`? What is
+ * sent while a long walk goes on, or a canceller stands still in one, it may not. */
+static bool contended(const struct vnic__ring *r, uint64_t head)
+{
+	/* A18 <- R18 */
+	return (int64_t)(head - atomic_load_explicit(&r->walk_mark, memory_order_acquire)) < 0;
+}
+
+/* Read the words of n claimed slots in a walk that may not take them. If it has fallen behind
+ * by a round of the ring, it may yet try to exchange the word that was there then: in vain, but
+ * not beside a plain read. */
+static void look_slots(struct vnic__ring_consumer *c, uint32_t n)
+{
+	const struct vnic__ring *r = c->ring;
+
+	/* relaxed: ordered by A1 and A18 */
+	for (uint32_t i = 0; i < n; i++)
+		c->stage[i] = atomic_load_explicit(&r->slot[(uint32_t)(c->head + i) & r->mask],
+						   memory_order_relaxed);
+}
+
+uint32_t vnic__ring_claim_in_walk(struct vnic__ring_consumer *c, uint32_t n)
+{
+	const uint64_t head = c->head;
+	uint32_t k = 0;
+
+	if (contended(c->ring, head)) {
+		for (uint32_t i = 0; i < n; i++)
+			k += take_contended(c, head + i, &c->stage[k]);
+		return k;
+	}
+	look_slots(c, n); /* A18 */
+	return vnic__ring_tombs_among(c->ring, head, head + n) ? vnic__ring_drop_tombs(c->stage, n) : n;
+}
+
 /* ---- the cancel walk ---- */
 
 struct candidate {

@@ -33,7 +33,8 @@
  * that reads from it; each names its partner where it stands in the code.
  *
  *   R1/A1  tail: the entry's words before its publication
- *   R2/A2  head: the consumer has read a slot before the producer reuses it
+ *   R2/A2  head: the consumer has read a slot, and what its caller keeps beside it,
+ *          before the producer reuses it
  *   R3/A3  slot, id, prev, bucket in that order: who reads a new id or link and
  *          then the slot sees the new stamp, and the claim that allowed reuse
  *   SC     claim (consumer writes, canceller reads) against cancels' low bit
@@ -258,6 +259,12 @@ static inline uint32_t vnic__ring_staged(const struct vnic__ring_consumer *c)
 	return c->stage_end - c->stage_first;
 }
 
+/* The array index of the staged entry i. */
+static inline uint32_t vnic__ring_stage_index(const struct vnic__ring_consumer *c, uint32_t i)
+{
+	return (uint32_t)(c->stage[c->stage_first + i] >> VNIC__HANDLE_BITS) & c->ring->mask;
+}
+
 /* The position of the staged entry i. */
 static inline uint64_t vnic__ring_stage_pos(const struct vnic__ring_consumer *c, uint32_t i)
 {
@@ -276,20 +283,6 @@ static inline void vnic__ring_release(struct vnic__ring_consumer *c, uint32_t k)
 		settled = vnic__ring_stage_pos(c, 0);
 	/* R5 -> A5 */
 	atomic_store_explicit(&c->ring->settled, settled, memory_order_release);
-}
-
-/* Take one slot while a cancel is under way: one compare-and-exchange, which fails
- * only where the canceller was first. */
-static inline bool vnic__ring_take_contended(struct vnic__ring_consumer *c, uint64_t pos,
-					     uint64_t *word)
-{
-	_Atomic uint64_t *slot = &c->ring->slot[(uint32_t)pos & c->ring->mask];
-	uint64_t taken = pos << VNIC__HANDLE_BITS | VNIC__TOMB_TAKEN;
-
-	*word = atomic_load_explicit(slot, memory_order_relaxed); /* ordered by A1 */
-	return (*word & VNIC__HANDLE_MASK) != VNIC__TOMB_ABORTED &&
-	       atomic_compare_exchange_strong_explicit(slot, word, taken, memory_order_acq_rel,
-						       memory_order_relaxed);
 }
 
 /* Close the gaps that aborted entries left among n slot words. Most bursts have none even
@@ -328,14 +321,6 @@ static inline bool vnic__ring_tombs_among(const struct vnic__ring *r, uint64_t f
 	return (int64_t)(first - from) >= 0 || (int64_t)(last - from) >= 0;
 }
 
-/* The flag has been seen: may the walk take entries of the burst that begins at `head`? What is
- * sent while a long walk goes on, or a canceller stands still in one, it may not. */
-static inline bool vnic__ring_contended(const struct vnic__ring *r, uint64_t head)
-{
-	/* A18 <- R18 */
-	return (int64_t)(head - atomic_load_explicit(&r->walk_mark, memory_order_acquire)) < 0;
-}
-
 /* Copy the words of n claimed slots. Nobody writes them until head passes them, so plain reads
  * will do; TSan holds us to it. */
 static inline void vnic__ring_copy_slots(struct vnic__ring_consumer *c, uint32_t n)
@@ -349,22 +334,14 @@ static inline void vnic__ring_copy_slots(struct vnic__ring_consumer *c, uint32_t
 	memcpy(c->stage + first, (const void *)r->slot, (n - first) * sizeof(uint64_t));
 }
 
-/* The same in a walk that may not take them. If it has fallen behind by a round of the ring, it
- * may yet try to exchange the word that was there then: in vain, but not beside a plain read. */
-static inline void vnic__ring_look_slots(struct vnic__ring_consumer *c, uint32_t n)
-{
-	const struct vnic__ring *r = c->ring;
-
-	/* relaxed: ordered by A1 and A18 */
-	for (uint32_t i = 0; i < n; i++)
-		c->stage[i] = atomic_load_explicit(&r->slot[(uint32_t)(c->head + i) & r->mask],
-						   memory_order_relaxed);
-}
+/* Claim n entries into the stage when the flag has been seen, tombs left out. */
+uint32_t vnic__ring_claim_in_walk(struct vnic__ring_consumer *c, uint32_t n);
 
 /* Claim up to n entries (n <= STAGE_MAX) into the empty stage; returns how many
- * are staged, tombs left out. *advanced says how many positions were passed. */
-static inline uint32_t vnic__ring_claim(struct vnic__ring_consumer *c, uint32_t n,
-					uint32_t *advanced)
+ * are staged, tombs left out. *advanced says how many positions were passed. What the
+ * caller keeps beside their slots is its to read until vnic__ring_claim_end(). */
+static inline uint32_t vnic__ring_claim_begin(struct vnic__ring_consumer *c, uint32_t n,
+					      uint32_t *advanced)
 {
 	struct vnic__ring *r = c->ring;
 	const uint64_t head = c->head;
@@ -379,32 +356,43 @@ static inline uint32_t vnic__ring_claim(struct vnic__ring_consumer *c, uint32_t 
 		n = ready < n ? (uint32_t)ready : n;
 	}
 	*advanced = n;
+	c->stage_first = 0;
+	c->stage_end = 0;
 	if (n == 0)
 		return 0;
 	/* SC: the claim, then the flag. The exchange is the burst's one fence. */
 	atomic_exchange_explicit(&r->claim, head + n, memory_order_seq_cst);
 	cancels = atomic_load_explicit(&r->cancels, memory_order_seq_cst);
-	if ((cancels & 1) && vnic__ring_contended(r, head)) {
-		for (uint32_t i = 0; i < n; i++)
-			k += vnic__ring_take_contended(c, head + i, &c->stage[k]);
+	if (__builtin_expect((cancels & 1) != 0, 0)) {
+		k = vnic__ring_claim_in_walk(c, n);
 	} else {
-		/* A4 <- R4, or A18 */
-		if (cancels & 1)
-			vnic__ring_look_slots(c, n);
-		else
-			vnic__ring_copy_slots(c, n);
+		vnic__ring_copy_slots(c, n); /* A4 <- R4 */
 		k = n;
 		if (cancels != 2 * c->tombs && vnic__ring_tombs_among(r, head, head + n))
 			k = vnic__ring_drop_tombs(c->stage, n);
 	}
 	c->tombs += n - k;
 	c->head = head + n;
-	c->stage_first = 0;
 	c->stage_end = k;
+	return k;
+}
+
+static inline void vnic__ring_claim_end(struct vnic__ring_consumer *c)
+{
 	/* R2 -> A2 */
-	atomic_store_explicit(&r->head, head + n, memory_order_release);
-	if (k == 0)
+	atomic_store_explicit(&c->ring->head, c->head, memory_order_release);
+	if (vnic__ring_staged(c) == 0)
 		vnic__ring_release(c, 0);
+}
+
+/* Both, for who keeps nothing beside. */
+static inline uint32_t vnic__ring_claim(struct vnic__ring_consumer *c, uint32_t n,
+					uint32_t *advanced)
+{
+	uint32_t k = vnic__ring_claim_begin(c, n, advanced);
+
+	if (*advanced != 0)
+		vnic__ring_claim_end(c);
 	return k;
 }
 

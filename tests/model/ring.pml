@@ -86,6 +86,7 @@ byte slot[SIZE];
 byte id[SIZE];
 byte prev[SIZE];
 byte bucket[2];
+byte beside[SIZE];      /* what the ring's user keeps for each slot: here its NBL */
 byte tomb = START - 1;  /* one block */
 byte tail = START;
 byte claim = START;
@@ -127,6 +128,7 @@ bool only_its_id = true;        /* a cancel takes nothing of another id */
 bool only_below_mark = true;    /* ... and nothing sent after it was called */
 bool no_match_left = true;      /* a cancel that returned left none queued or staged */
 bool right_word = true;         /* an NBL is staged from its own position */
+bool right_beside = true;       /* ... and what is kept beside its slot is its own */
 bool in_order = true;           /* the port sees the survivors in order */
 bool never_late = true;         /* what was aborted in the stage is late for no later cancel */
 bool all_accounted = true;      /* at the end: delivered + aborted = sent */
@@ -265,6 +267,7 @@ proctype producer() {
 		fi;
 		d_step {
 			id_of[SENT] = p_id;
+			beside[pos & MASK] = SENT;
 			run_prev = (p_id == run_id -> run_prev : bucket[HASH(p_id)]);
 			run_id = p_id;
 #ifdef BROKEN_TAIL_BEFORE_SLOT
@@ -403,13 +406,25 @@ inline to_stage() {
 	g = 0
 }
 
+/* What lies beside the slots of the m staged entries is fetched. */
+inline look_beside(m) {
+	do
+	:: g < m ->
+		PROPERTY(right_beside, beside[STAMP_OF(stage[g]) & MASK] == HANDLE_OF(stage[g]));
+		g++
+	:: else -> break
+	od;
+	g = 0
+}
+
+/* vnic__ring_claim_end */
 inline take_done() {
 	tombs = tombs + n - k;
 	assert(n > 0);                                  /* it got on, whoever sleeps */
 	c_head = WRAP(c_head + n);
 	staged = k;
 	n = 0; i = 0; k = 0;
-	contended = false; shortcut = false;
+	contended = false; shortcut = false; looked = false;
 	head = c_head                                   /* R2 */
 }
 
@@ -450,7 +465,7 @@ proctype consumer() {
 	byte stage[BURST];
 	byte staged;                    /* stage_end - stage_first */
 	byte n, i, k, word, c_pos, c_aborted;
-	bool contended, shortcut, loaded, burying;
+	bool contended, shortcut, loaded, looked, burying;
 	byte g;
 
 poll:
@@ -488,7 +503,7 @@ poll:
 		goto poll
 	fi;
 
-	/* vnic__ring_claim. The code's private copy of tail is left out: it allows no
+	/* vnic__ring_claim_begin. The code's private copy of tail is left out: it allows no
 	 * more than tail itself does, and any n is tried. */
 	if
 	:: tail == c_head -> goto poll
@@ -506,7 +521,7 @@ poll:
 		contended = cancels & 1;                        /* SC, A4 */
 		shortcut = (cancels == 2 * tombs)
 	};
-	/* vnic__ring_contended: A18 */
+	/* contended() of ring.c: A18 */
 	if
 	:: d_step { contended -> contended = CONTENDED }
 	:: !contended
@@ -531,7 +546,7 @@ poll:
 		word = 0;
 		i++
 	   }
-	/* vnic__ring_take_contended */
+	/* take_contended() of ring.c */
 	:: d_step {
 		i < n && contended && !loaded ->
 		word = slot[(c_head + i) & MASK];
@@ -552,8 +567,15 @@ poll:
 		word = 0;
 		i++
 	   }
+#ifdef BROKEN_HEAD_BEFORE_BESIDE
 	:: d_step { (i == n && k > 0) CONSUMER_FLUSHED -> take_done() };
+		d_step { look_beside(staged) };
 		goto port
+#else
+	:: d_step { i == n && k > 0 && !looked -> look_beside(k); looked = true }
+	:: d_step { (i == n && k > 0 && looked) CONSUMER_FLUSHED -> take_done() };
+		goto port
+#endif
 	:: d_step { (i == n && k == 0) CONSUMER_FLUSHED -> take_done() };
 		d_step { release() };
 		goto poll

@@ -71,6 +71,7 @@ struct stress {
 	uint32_t nb_nbls;
 	struct nbl *nbl;
 	uint8_t *ledger; /* one entry for each position sent: who completed it; plain */
+	uint64_t *beside; /* of each slot its position; plain */
 	struct vnic__ring *ring;
 	struct vnic__ring_producer p;
 	struct vnic__ring_consumer c;
@@ -260,6 +261,7 @@ static void send_burst(struct stress *s, struct choice *c, uint32_t n)
 		nbl->id = next_id(c, s->set.nb_ids);
 		nbl->pos = b.pos;
 		nbl->stamp = stamp_of(nbl, handle);
+		s->beside[b.pos & b.mask] = b.pos;
 		vnic__ring_put(&b, handle, nbl->id);
 	}
 	vnic__ring_publish(&s->p, &b);
@@ -309,6 +311,9 @@ static void check_claimed(struct stress *s, uint32_t k, uint32_t advanced)
 		if (!before(s->last_pos, b->pos))
 			violation("order: %#" PRIx64 " claimed after %#" PRIx64, b->pos,
 				  s->last_pos);
+		if (s->beside[vnic__ring_stage_index(&s->c, i)] != b->pos)
+			violation("beside %#" PRIx64 " lies what belongs to %#" PRIx64, b->pos,
+				  s->beside[vnic__ring_stage_index(&s->c, i)]);
 		s->last_pos = b->pos;
 	}
 }
@@ -394,8 +399,10 @@ static uint32_t poll_ring(struct stress *s, uint64_t *seed)
 		help(s);
 	if (vnic__ring_staged(&s->c) == 0) {
 		n = 1 + roll(seed, BURST_MAX);
-		k = vnic__ring_claim(&s->c, n, &advanced);
+		k = vnic__ring_claim_begin(&s->c, n, &advanced);
 		check_claimed(s, k, advanced);
+		if (advanced != 0)
+			vnic__ring_claim_end(&s->c);
 	}
 	n = vnic__ring_staged(&s->c) == 0 ? 0 : port_takes(s, seed);
 	if (n != 0)
@@ -591,6 +598,7 @@ static struct stress *stress_open(const struct setting *set)
 		backs *= 2;
 	s->nbl = need(calloc(nb, sizeof(*s->nbl)));
 	s->ledger = need(calloc(set->nbls, sizeof(*s->ledger)));
+	s->beside = need(calloc(set->size, sizeof(*s->beside)));
 	s->free_handles = need(calloc(nb, sizeof(uint32_t)));
 	s->from_consumer = (struct back){
 		.mask = backs - 1, .handle = need(calloc(backs, sizeof(uint32_t)))};
@@ -617,6 +625,7 @@ static void stress_close(struct stress *s)
 {
 	free(s->ring);
 	free(s->nbl);
+	free(s->beside);
 	free(s->ledger);
 	free(s->free_handles);
 	free(s->from_consumer.handle);
