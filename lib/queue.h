@@ -93,6 +93,9 @@ struct vnic_sender {
 	struct vnic_client *client;
 	struct vnic__ring *ring;
 	char *nbl_base;
+	/* beside the ring's slots, (p) until published, then (c): the only packet of an NBL that
+	 * leaves as it is, so that the data thread need not look at the NBL; else NULL */
+	struct rte_mbuf **packet;
 	struct rte_ring *done_data;    /* completions: data thread -> sender */
 	struct rte_ring *done_control; /* completions: control thread -> sender */
 	uint32_t depth;
@@ -118,9 +121,11 @@ struct vnic_sender {
 	/* (c) */
 	alignas(VNIC__LINE) struct vnic__ring_consumer consumer;
 	uint32_t cursor; /* packets of the first staged NBL that have left */
+	bool singles;    /* staged[] has each staged NBL's packet */
 	struct vnic_count helped; /* what the last help aborted; read after A7, like the next */
 	uint32_t helped_late; /* what it left alone because a packet had left */
 	uint64_t c_count[C_COUNTS];
+	struct rte_mbuf *staged[VNIC__RING_STAGE_MAX]; /* beside the consumer's stage[] */
 	alignas(VNIC__LINE) struct vnic__account c_account;
 
 	/* (x) */

@@ -5,16 +5,44 @@
  */
 #include "adapter.h"
 #include "gate.h"
-#include "prefetch.h"
 
 #include <errno.h>
 
 #include <rte_branch_prediction.h>
 
-/* Why an NBL cannot be sent, SUCCESS if it can. Notes whether a packet needs fitting.
- * SUCCESS is written ahead, so that the data thread need not write to an NBL that goes
- * its usual way. */
-static inline uint32_t examine(const struct vnic_sender *s, struct vnic_nbl *nbl)
+/* What makes an NBL plain: one packet that can leave as it is. In locals, which no store to an
+ * NBL can alias. */
+struct plain {
+	uint32_t more_than_min; /* pkt_len, from FRAME_MIN on, and segments at most */
+	uint32_t segs;
+};
+
+static inline struct plain plain_of(const struct vnic_sender *s)
+{
+	return (struct plain){.more_than_min = s->max_frame - VNIC__FRAME_MIN,
+			      .segs = s->linear_only ? 1 : UINT16_MAX};
+}
+
+/* The packet of a plain NBL, which is then ready to be sent; NULL: examine() decides.
+ * SUCCESS is written ahead, so that the data thread need not write to an NBL that goes its
+ * usual way. */
+static inline struct rte_mbuf *examine_plain(const struct plain *plain, struct vnic_nbl *nbl)
+{
+	struct rte_mbuf *m;
+
+	if (unlikely(nbl->nb_packets != 1))
+		return NULL;
+	m = vnic_nbl_packets(nbl)[0];
+	if (unlikely(m->pkt_len - VNIC__FRAME_MIN > plain->more_than_min || m->nb_segs > plain->segs))
+		return NULL;
+	nbl->nb_sent = 1;
+	nbl->status = VNIC_STATUS_SUCCESS;
+	nbl->reserved16 = 0;
+	return m;
+}
+
+/* Why an NBL cannot be sent, SUCCESS if it can. Notes whether a packet needs fitting. */
+static __rte_noinline uint32_t examine(const struct vnic_sender *s, struct vnic_nbl *nbl)
 {
 	struct rte_mbuf **packet = vnic_nbl_packets(nbl);
 	bool fit = false;
@@ -98,8 +126,11 @@ static void count_not_taken(struct vnic_sender *s, uint32_t n)
 uint16_t vnic_send(struct vnic_sender *s, struct vnic_nbl *const *nbls, uint16_t n)
 {
 	uint32_t gate = vnic__door_enter(&s->door, s->gate), refused = s->nb_refused;
+	const struct plain plain = plain_of(s);
+	const char *nbl_base = s->nbl_base;
+	struct rte_mbuf **beside = s->packet;
 	struct vnic__ring_burst burst;
-	uint64_t packets = 0;
+	uint64_t packets = 0; /* beyond one for each NBL */
 	uint16_t room;
 
 	if (unlikely(gate != VNIC_STATUS_SUCCESS))
@@ -115,16 +146,22 @@ uint16_t vnic_send(struct vnic_sender *s, struct vnic_nbl *const *nbls, uint16_t
 	}
 	for (uint16_t i = 0; i < room; i++) {
 		struct vnic_nbl *nbl = nbls[i];
-		uint32_t status = examine(s, nbl);
+		struct rte_mbuf *only = examine_plain(&plain, nbl);
 
-		if (unlikely(status != VNIC_STATUS_SUCCESS)) {
-			refuse(s, nbl, status);
-			continue;
+		if (unlikely(only == NULL)) {
+			uint32_t status = examine(s, nbl);
+
+			if (status != VNIC_STATUS_SUCCESS) {
+				refuse(s, nbl, status);
+				continue;
+			}
+			packets += nbl->nb_packets - 1u;
 		}
-		packets += nbl->nb_packets;
-		vnic__ring_put(&burst, vnic__nbl_handle(s->nbl_base, nbl), nbl->cancel_id);
+		beside[(uint32_t)burst.pos & burst.mask] = only;
+		vnic__ring_put(&burst, vnic__nbl_handle(nbl_base, nbl), nbl->cancel_id);
 	}
 	refused = s->nb_refused - refused;
+	packets += room - refused;
 	s->p_count[P_ACCEPTED_NBLS] += burst.pos - s->producer.pos;
 	s->p_count[P_ACCEPTED_PACKETS] += packets;
 	s->outstanding += room - refused;
@@ -158,10 +195,6 @@ static uint16_t take_completed(struct vnic_sender *s, struct vnic_nbl **nbls, ui
 	done = (uint16_t)rte_ring_sc_dequeue_burst(s->done_control, (void **)nbls + k, n - k, NULL);
 	done += (uint16_t)rte_ring_sc_dequeue_burst(s->done_data, (void **)nbls + k + done,
 						    n - k - done, NULL);
-	/* the data thread has read them, and their owner will write them again: it would else wait
-	 * for line after line to be given up there */
-	for (uint16_t i = 0; i < done; i++)
-		vnic__prefetch_write(nbls[k + i]);
 	s->outstanding -= done;
 	return k + done;
 }

@@ -147,6 +147,7 @@ uint8_t vnic_client_prefix(const struct vnic_client *client)
 void vnic__sender_free(struct vnic_sender *s)
 {
 	rte_free(s->ring);
+	rte_free(s->packet);
 	rte_free(s->done_data);
 	rte_free(s->done_control);
 	rte_free(s);
@@ -173,9 +174,10 @@ static struct vnic_sender *sender_memory(uint32_t depth, int node)
 	if (s == NULL)
 		return NULL;
 	mem = rte_malloc_socket("vnic_ring", vnic__ring_bytes(depth), VNIC__LINE, node);
+	s->packet = rte_malloc_socket("vnic_packet", depth * sizeof(s->packet[0]), VNIC__LINE, node);
 	s->done_data = completion_ring(2 * depth, node);
 	s->done_control = completion_ring(2 * depth, node);
-	if (mem == NULL || s->done_data == NULL || s->done_control == NULL) {
+	if (mem == NULL || s->packet == NULL || s->done_data == NULL || s->done_control == NULL) {
 		rte_free(mem);
 		vnic__sender_free(s);
 		return NULL;

@@ -7,6 +7,8 @@
 #include "layer.h"
 #include "transmit.h"
 
+#include <string.h>
+
 #include <rte_branch_prediction.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -20,16 +22,35 @@ struct handful {
 	struct vnic__fitted fitted[VNIC_BURST_MAX];
 };
 
-/* Claim up to n NBLs into the empty stage; returns how many positions were passed. */
-static inline uint32_t claim(struct vnic_sender *s, uint32_t n)
+/* Fetch what lies beside the slots of the k staged NBLs. */
+static inline void stage_packets(struct vnic_sender *s, uint32_t k)
 {
-	uint32_t advanced, k = vnic__ring_claim(&s->consumer, n, &advanced);
-	uint64_t packets = 0;
+	bool singles = true;
 
-	for (uint32_t i = 0; i < k; i++)
-		rte_prefetch0(vnic__staged_nbl(s, i));
-	for (uint32_t i = 0; i < k; i++)
-		packets += vnic__staged_nbl(s, i)->nb_packets;
+	for (uint32_t i = 0; i < k; i++) {
+		s->staged[i] = s->packet[vnic__ring_stage_index(&s->consumer, i)];
+		singles &= s->staged[i] != NULL;
+	}
+	s->singles = singles;
+}
+
+/* Claim up to n NBLs into the empty stage; returns how many positions were passed. */
+static inline uint32_t claim(struct vnic_adapter *a, struct vnic_sender *s, uint32_t n)
+{
+	uint32_t advanced, k = vnic__ring_claim_begin(&s->consumer, n, &advanced);
+	uint64_t packets = k;
+
+	if (advanced == 0)
+		return 0;
+	stage_packets(s, k);
+	vnic__ring_claim_end(&s->consumer);
+	if (!s->singles || a->layer != NULL) {
+		packets = 0;
+		for (uint32_t i = 0; i < k; i++)
+			rte_prefetch0(vnic__staged_nbl(s, i));
+		for (uint32_t i = 0; i < k; i++)
+			packets += vnic__staged_nbl(s, i)->nb_packets;
+	}
 	s->c_count[C_PASSED_NBLS] += advanced;
 	s->c_count[C_TOMBS] = s->consumer.tombs;
 	s->c_count[C_CLAIMED_PACKETS] += packets;
@@ -81,7 +102,8 @@ static uint32_t help(struct vnic_adapter *a, struct vnic_sender *s)
 		taken[nb++] = nbl;
 	}
 	vnic__ring_stage_keep(&s->consumer, from, keep);
-	while (take->pass && vnic__ring_staged(&s->consumer) == 0 && claim(s, a->burst) != 0)
+	s->singles = false; /* what was beside an entry may not be any more */
+	while (take->pass && vnic__ring_staged(&s->consumer) == 0 && claim(a, s, a->burst) != 0)
 		;
 	vnic__publish_all_counts(s);
 	vnic__complete(s, taken, nb);
@@ -121,6 +143,11 @@ static inline bool gather(struct vnic_adapter *a, const struct vnic_sender *s, u
 
 	h->nb = 0;
 	h->nb_fitted = 0;
+	if (likely(s->singles)) {
+		h->nb = RTE_MIN(staged, max);
+		memcpy(h->packet, &s->staged[s->consumer.stage_first], h->nb * sizeof(h->packet[0]));
+		return true;
+	}
 	for (uint32_t i = 0; i < staged && h->nb < max; i++, from = 0) {
 		struct vnic_nbl *nbl = vnic__staged_nbl(s, i);
 		struct rte_mbuf **packet = vnic_nbl_packets(nbl);
@@ -177,6 +204,9 @@ static inline void retire(struct vnic_sender *s, uint32_t taken)
 
 	s->c_count[C_SENT_PACKETS] += taken;
 	s->c_count[C_STAGED_PACKETS] -= taken;
+	for (; s->singles && nb < taken; nb++)
+		done[nb] = vnic__staged_nbl(s, nb);
+	taken -= nb;
 	while (taken != 0) {
 		struct vnic_nbl *nbl = vnic__staged_nbl(s, nb);
 		uint32_t left = nbl->nb_packets - s->cursor;
@@ -248,7 +278,7 @@ static inline uint32_t poll_sender(struct vnic_adapter *a, struct vnic_sender *s
 	if (room == 0)
 		return moved;
 	if (vnic__ring_staged(&s->consumer) == 0)
-		moved += claim(s, room);
+		moved += claim(a, s, room);
 	if (vnic__ring_staged(&s->consumer) != 0)
 		moved += a->layer == NULL ? hand_down(a, s, room) : vnic__layer_hand_down(a, s, room);
 	else if (moved != 0)
