@@ -342,8 +342,8 @@ static void put_head(struct bench *b, double window_s)
 {
 	output_line(&b->out, "\nthe control lcore stopped by a signal, for %.2f s in a walk over all %u "
 		    "queued, for half of that\nbetween walks, against it running; packets sent, Mpps: "
-		    "medians (min .. max) of %u rounds. While a\nwalk is under way the data lcore of vnic "
-		    "takes NBL by NBL, that of the list waits for the lock",
+		    "medians (min .. max) of %u rounds. The data\nlcore of vnic takes NBL by NBL what "
+		    "was sent before the walk, that of the list waits for the lock",
 		    window_s, DEPTH, bench_rounds(b));
 	output_line(&b->out, "  %-8s %-14s %8s %8s %24s %6s", "design", "stopped", "running", "stopped",
 		    "ratio", "tries");
