@@ -51,8 +51,9 @@ static void lane_open(struct cancel_lane *l, const struct design_ops *ops, unsig
 	samples_begin(&l->ns, CANCEL_SAMPLES_MAX);
 	samples_begin(&l->round, CANCEL_SAMPLES_MAX / rounds);
 	samples_begin(&l->post, CANCEL_SAMPLES_MAX);
+	samples_begin(&l->pickup, CANCEL_SAMPLES_MAX);
 	samples_begin(&l->walk, CANCEL_SAMPLES_MAX);
-	samples_begin(&l->visible, CANCEL_SAMPLES_MAX);
+	samples_begin(&l->completion, CANCEL_SAMPLES_MAX);
 	samples_begin(&l->p50, rounds);
 	samples_begin(&l->p99, rounds);
 }
@@ -62,8 +63,9 @@ static void lane_close(struct cancel_lane *l)
 	samples_end(&l->ns);
 	samples_end(&l->round);
 	samples_end(&l->post);
+	samples_end(&l->pickup);
 	samples_end(&l->walk);
-	samples_end(&l->visible);
+	samples_end(&l->completion);
 	samples_end(&l->p50);
 	samples_end(&l->p99);
 }
@@ -81,11 +83,12 @@ static void write_round(struct bench *b, const struct cancel_case *c, const stru
 
 static void write_stages(struct bench *b, const struct cancel_case *c, const struct cancel_lane *l)
 {
-	FILE *csv = output_csv(&b->out, "cancel_stages", "design,depth,post_ns,walk_ns,visible_ns");
+	FILE *csv = output_csv(&b->out, "cancel_stages", "design,depth,post_ns,pickup_ns,walk_ns,"
+			       "completion_ns");
 
 	for (size_t i = 0; i < l->post.nb; i++)
-		fprintf(csv, "%s,%u,%.0f,%.0f,%.0f\n", l->ops->name, c->depth, l->post.value[i],
-			l->walk.value[i], l->visible.value[i]);
+		fprintf(csv, "%s,%u,%.0f,%.0f,%.0f,%.0f\n", l->ops->name, c->depth, l->post.value[i],
+			l->pickup.value[i], l->walk.value[i], l->completion.value[i]);
 }
 
 static int run_round(struct cancel_bench *cb, const struct cancel_case *c, struct cancel_lane *l,
@@ -193,14 +196,16 @@ static void add_stages(struct cancel_bench *cb, const struct cancel_case *c)
 
 		snprintf(what, sizeof(what), "%u deep", c->depth);
 		at += (size_t)snprintf(cb->stages + at, sizeof(cb->stages) - at,
-				       "\n  %-8s %-25s %9.2f %9.2f %9.2f", designs[i]->name, what,
-				       samples_median(&l->post) / 1e3, samples_median(&l->walk) / 1e3,
-				       samples_median(&l->visible) / 1e3);
+				       "\n  %-8s %-25s %9.2f %9.2f %9.2f %11.2f", designs[i]->name, what,
+				       samples_median(&l->post) / 1e3, samples_median(&l->pickup) / 1e3,
+				       samples_median(&l->walk) / 1e3,
+				       samples_median(&l->completion) / 1e3);
 		if (c->depth != DEPTH || l->post.nb == 0)
 			continue;
 		figure(cb, i, "post_ns", samples_median(&l->post));
+		figure(cb, i, "pickup_ns", samples_median(&l->pickup));
 		figure(cb, i, "walk_ns", samples_median(&l->walk));
-		figure(cb, i, "visible_ns", samples_median(&l->visible));
+		figure(cb, i, "completion_ns", samples_median(&l->completion));
 	}
 }
 
@@ -249,8 +254,8 @@ static int over_depth(struct cancel_bench *cb)
 	if (rc == 0 && first > 0)
 		figure(cb, 0, "depth_ratio", last / first);
 	if (rc == 0)
-		output_line(&cb->b->out, "\n%-36s %9s %9s %9s%s", "its stages, medians, us", "post", "walk",
-			    "visible", cb->stages);
+		output_line(&cb->b->out, "\n%-36s %9s %9s %9s %11s%s", "its stages, medians, us", "post",
+			    "pick-up", "walk", "completion", cb->stages);
 	return rc;
 }
 

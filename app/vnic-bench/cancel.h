@@ -34,7 +34,7 @@ struct cancel_lane {
 	const struct design_ops *ops;
 	struct samples ns;                 /* call to last completion seen, all rounds */
 	struct samples round;              /* of this round */
-	struct samples post, walk, visible; /* stages, ns, where the design tells */
+	struct samples post, pickup, walk, completion; /* stages, ns, where the design tells */
 	struct samples p50, p99;           /* of each round */
 	uint64_t late;                     /* cancels that came too late for a match of theirs */
 	double sent, busy_ns;              /* packets that flowed, and in what time */

@@ -143,7 +143,7 @@ static int fill(struct cancel_fill *f)
 }
 
 struct timed {
-	uint64_t call, seen; /* seen: the last completion */
+	uint64_t call, posted, seen; /* posted: the call is back; seen: the last completion */
 	uint64_t aborted;
 };
 
@@ -157,6 +157,7 @@ static int time_cancel(struct cancel_fill *f, uint64_t id, struct timed *t)
 	*t = (struct timed){.call = rte_rdtsc()};
 	end = t->call + WAIT_S * rte_get_tsc_hz();
 	ops->cancel(f->design, id);
+	t->posted = rte_rdtsc();
 	for (uint32_t turn = 1;; turn++) {
 		uint64_t came = go_on(f);
 
@@ -178,6 +179,7 @@ static void add_sample(struct cancel_fill *f, const struct timed *t)
 	struct cancel_lane *l = f->lane;
 	const struct bench *b = f->bench;
 	struct design_stages s = {0};
+	uint64_t posted;
 
 	samples_add(&l->round, bench_ns(b, t->seen - t->call));
 	samples_add(&l->ns, bench_ns(b, t->seen - t->call));
@@ -185,9 +187,12 @@ static void add_sample(struct cancel_fill *f, const struct timed *t)
 		f->design->ops->stages(f->design, &s);
 	if (s.picked < t->call || s.walked < s.picked || t->seen < s.walked)
 		return;
-	samples_add(&l->post, bench_ns(b, s.picked - t->call));
+	/* it may be taken up, and all of it done, before the call is back */
+	posted = RTE_MIN(t->posted, s.picked);
+	samples_add(&l->post, bench_ns(b, posted - t->call));
+	samples_add(&l->pickup, bench_ns(b, s.picked - posted));
 	samples_add(&l->walk, bench_ns(b, s.walked - s.picked));
-	samples_add(&l->visible, bench_ns(b, t->seen - s.walked));
+	samples_add(&l->completion, bench_ns(b, t->seen - s.walked));
 }
 
 /* A while without a cancel, never the same: no step of the others is met more often than any. */
