@@ -159,7 +159,8 @@ uint16_t bed_send_by(struct bed *b, uint32_t s, uint32_t first, uint16_t n)
 	}
 	room = vnic_sender_room(b->sender[s], n);
 	taken = vnic_send(b->sender[s], list, n);
-	assert_true(taken == room || taken == n); /* all of them behind a closed gate */
+	/* the data thread may have made more room since; behind a closed gate all are taken */
+	assert_in_range(taken, room, n);
 	for (uint16_t i = 0; i < taken; i++)
 		b->nbl[first + i].taken = 1;
 	for (uint16_t i = taken; i < n; i++) /* still the caller's [C2] */
