@@ -10,6 +10,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
+#include <rte_jhash.h>
 #include <rte_mbuf.h>
 #include <rte_net.h>
 #include <rte_tcp.h>
@@ -42,23 +43,15 @@ static inline uint64_t kind_of(uint16_t ether_type, uint8_t protocol, uint32_t p
 	return (uint64_t)protocol << 48 | (uint64_t)ether_type << 32 | ports;
 }
 
-static inline uint64_t mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* Of the kind and the first `nb` words of addresses. Multiply and fold, as wyhash does: 128-bit
- * products let each bit of the key reach all of the id, for a tenth of what a hash of 32-bit steps
- * costs. The first factor is never 0: its high byte is the constant's. */
+/* Of the kind and the first `nb` words of addresses: no more than there is. */
 static inline uint64_t hash_key(uint64_t kind, const uint64_t *word, uint32_t nb)
 {
-	uint64_t h = mix(kind ^ UINT64_C(0xa0761d6478bd642f), word[0] ^ UINT64_C(0xe7037ed1a0b428db));
+	uint32_t key[2 * (1 + ADDRESS_WORDS)], high = 0, low = 0;
 
-	for (uint32_t i = 1; i < nb; i++)
-		h = mix(h ^ word[i], UINT64_C(0x589965cc75374cc3));
-	return mix(h, UINT64_C(0x8ebc6af09c88c6e3)) & ID_MASK;
+	memcpy(key, &kind, sizeof(kind));
+	memcpy(key + 2, word, nb * sizeof(*word));
+	rte_jhash_32b_2hashes(key, 2 * (1 + nb), &high, &low);
+	return ((uint64_t)high << 32 | low) & ID_MASK;
 }
 
 /* `len` bytes at `offset`, false where the packet ends before. */
