@@ -101,7 +101,7 @@ static bool take_contended(struct vnic__ring_consumer *c, uint64_t pos, uint64_t
  * sent while a long walk goes on, or a canceller stands still in one, it may not. */
 static bool contended(const struct vnic__ring *r, uint64_t head)
 {
-	/* A18 <- R18 */
+	/* A19 <- R19 */
 	return (int64_t)(head - atomic_load_explicit(&r->walk_mark, memory_order_acquire)) < 0;
 }
 
@@ -112,7 +112,7 @@ static void look_slots(struct vnic__ring_consumer *c, uint32_t n)
 {
 	const struct vnic__ring *r = c->ring;
 
-	/* relaxed: ordered by A1 and A18 */
+	/* relaxed: ordered by A1 and A19 */
 	for (uint32_t i = 0; i < n; i++)
 		c->stage[i] = atomic_load_explicit(&r->slot[(uint32_t)(c->head + i) & r->mask],
 						   memory_order_relaxed);
@@ -128,7 +128,7 @@ uint32_t vnic__ring_claim_in_walk(struct vnic__ring_consumer *c, uint32_t n)
 			k += take_contended(c, head + i, &c->stage[k]);
 		return k;
 	}
-	look_slots(c, n); /* A18 */
+	look_slots(c, n); /* A19 */
 	return vnic__ring_tombs_among(c->ring, head, head + n) ? vnic__ring_drop_tombs(c->stage, n) : n;
 }
 
@@ -316,7 +316,7 @@ struct vnic__ring_found vnic__ring_cancel(struct vnic__ring_canceller *x,
 	struct candidate batch[WALK_BATCH];
 	struct walk w = {.ring = r, .target = *t, .claimed = x->claimed, .batch = batch};
 
-	/* R18 -> A18 */
+	/* R19 -> A19 */
 	atomic_store_explicit(&r->walk_mark, t->mark, memory_order_release);
 	/* SC: the flag, then the claim */
 	atomic_exchange_explicit(&r->cancels, 2 * x->aborted + 1, memory_order_seq_cst);

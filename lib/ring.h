@@ -41,14 +41,14 @@
  *          (the reverse): Dekker's pattern, all four accesses sequentially
  *          consistent. Either the consumer sees the flag and takes slot by slot
  *          with a compare-and-exchange, or the canceller sees the claim and keeps off.
- *          A burst at or above the walk's mark needs neither: see A18
+ *          A burst at or above the walk's mark needs neither: see A19
  *   R4/A4  cancels, low bit clear: the tombs, and what tomb[] says of them, before
  *          the flag is seen clear
  *   R5/A5  settled: what lies below it has left
  *   R6/A6  help_seq: the target before its announcement
  *   R7/A7  help_ack: the consumer's count, and its last read of the target,
  *          before the canceller publishes another
- *   R18/A18 walk_mark: the tombs of the walks before. Who has seen a walk's flag reads
+ *   R19/A19 walk_mark: the tombs of the walks before. Who has seen a walk's flag reads
  *          that walk's mark, or a later one's, and then the walk of the flag is over
  */
 #ifndef VNIC_RING_H

@@ -521,7 +521,7 @@ poll:
 		contended = cancels & 1;                        /* SC, A4 */
 		shortcut = (cancels == 2 * tombs)
 	};
-	/* contended() of ring.c: A18 */
+	/* contended() of ring.c: A19 */
 	if
 	:: d_step { contended -> contended = CONTENDED }
 	:: !contended
@@ -874,7 +874,7 @@ proctype canceller() {
 	   };
 		/* vnic__ring_cancel */
 #ifndef BROKEN_MARK_AFTER_CLAIM
-		walk_mark = w_mark;                                     /* R18 */
+		walk_mark = w_mark;                                     /* R19 */
 #endif
 		RAISE_FLAG(2 * aborted_in_ring + 1);                    /* SC, and the fence */
 		w_claim = claim;                                        /* SC */
