@@ -40,6 +40,8 @@ static inline unsigned int bench_rounds(const struct bench *b)
 
 /* settings.c: what the figures depend on, as `#` lines. */
 void bench_settings(struct bench *b);
+/* Free hugepages of 2 MiB. */
+long bench_free_pages(void);
 
 /* The measurements, one file each. 0; -1 when it could not be made, or what it counted does not
  * add up: said on standard error. What only lacks a program or a feature is said, and is 0. */

@@ -6,7 +6,7 @@
  * and ids lie beside the NBLs, four to a cache line, so that neither the walk nor the way out
  * waits for the NBLs themselves; what a cancel takes is completed after the lock is released.
  */
-#include "design.h"
+#include "design_stage.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
 #include <rte_ring.h>
@@ -39,8 +38,7 @@ struct queue {
 	_Atomic uint32_t nb;
 	uint32_t first;
 	uint32_t *last; /* the link that ends the list */
-	alignas(LINE) struct vnic_nbl *staged[DESIGN_BURST]; /* data: that the port has not taken */
-	uint32_t nb_staged;
+	alignas(LINE) struct design_stage stage; /* data */
 	struct rte_ring *done_data, *done_cancel; /* completions */
 	alignas(LINE) uint64_t accepted, polled; /* app */
 	bool turn; /* which completions are polled first */
@@ -71,15 +69,6 @@ static void destroy(struct design *base)
 	}
 	rte_free(d->node);
 	free(d);
-}
-
-static struct rte_ring *new_ring(uint32_t depth)
-{
-	static unsigned int serial;
-	char name[32];
-
-	snprintf(name, sizeof(name), "bench_list%u", serial++);
-	return rte_ring_create(name, depth, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
 }
 
 static void grow(struct rte_mempool *pool, void *end, struct rte_mempool_memhdr *h, unsigned int i)
@@ -124,8 +113,8 @@ static struct design *create(const struct design_conf *conf)
 		q->first = NONE;
 		q->last = &q->first;
 		/* neither can overflow: see queue_send() */
-		q->done_data = new_ring(conf->depth + MORE);
-		q->done_cancel = new_ring(conf->depth + MORE);
+		q->done_data = design_ring("list", conf->depth + MORE);
+		q->done_cancel = design_ring("list", conf->depth + MORE);
 		made = q->done_data != NULL && q->done_cancel != NULL;
 	}
 	if (made)
@@ -208,36 +197,25 @@ static void take_burst(struct list_design *d, struct queue *q)
 
 	rte_spinlock_lock(&q->lock);
 	for (at = q->first; at != NONE && nb < DESIGN_BURST; at = d->node[at].next)
-		q->staged[nb++] = vnic__nbl_of(d->nbl_base, d->node[at].handle);
+		q->stage.nbl[nb++] = vnic__nbl_of(d->nbl_base, d->node[at].handle);
 	q->first = at;
 	if (at == NONE)
 		q->last = &q->first;
 	set_queued(q, queued(q) - nb);
 	rte_spinlock_unlock(&q->lock);
-	q->nb_staged = nb;
+	q->stage.nb = nb;
 }
 
 static uint32_t hand_down(struct list_design *d, struct queue *q)
 {
-	struct rte_mbuf *packet[DESIGN_BURST];
-	uint16_t sent;
+	uint32_t sent;
 
 	/* a glance without the lock: what it misses is there at the next step */
-	if (q->nb_staged == 0 && queued(q) != 0)
+	if (q->stage.nb == 0 && queued(q) != 0)
 		take_burst(d, q);
-	if (q->nb_staged == 0)
+	if (q->stage.nb == 0)
 		return 0;
-	for (uint32_t i = 0; i < q->nb_staged; i++)
-		packet[i] = vnic_nbl_packets(q->staged[i])[0];
-	sent = rte_eth_tx_burst(d->port, 0, packet, (uint16_t)q->nb_staged);
-	for (uint32_t i = 0; i < sent; i++) {
-		q->staged[i]->status = VNIC_STATUS_SUCCESS;
-		q->staged[i]->nb_sent = 1;
-	}
-	rte_ring_sp_enqueue_bulk(q->done_data, (void *const *)q->staged, sent, NULL);
-	q->nb_staged -= sent;
-	for (uint32_t i = 0; i < q->nb_staged && sent != 0; i++)
-		q->staged[i] = q->staged[i + sent];
+	sent = design_hand_down(&q->stage, d->port, q->done_data);
 	d->sent += sent;
 	return sent;
 }

@@ -7,7 +7,7 @@
  * message is one cache line; while no cancel is asked for and the port takes all, a burst goes
  * from the ring straight to the port.
  */
-#include "design.h"
+#include "design_stage.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include <rte_cycles.h>
-#include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
@@ -44,8 +43,7 @@ struct queue {
 	uint32_t *tag;
 	struct vnic_nbl **nbl;
 	uint32_t head, tail, mask;
-	struct vnic_nbl *staged[DESIGN_BURST]; /* that the port has not taken yet */
-	uint32_t nb_staged;
+	struct design_stage stage;
 	alignas(LINE) uint64_t accepted, polled; /* app */
 };
 
@@ -87,22 +85,13 @@ static void destroy(struct design *base)
 	free(d);
 }
 
-static struct rte_ring *new_ring(uint32_t depth)
-{
-	static unsigned int serial;
-	char name[32];
-
-	snprintf(name, sizeof(name), "bench_mail%u", serial++);
-	return rte_ring_create(name, depth, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
-}
-
 static bool make_queue(struct queue *q, uint32_t depth)
 {
 	uint32_t size = rte_align32pow2(depth + MORE); /* all that can be out: see take_in() */
 
 	q->mask = size - 1;
-	q->down = new_ring(depth);
-	q->back = new_ring(depth + MORE);
+	q->down = design_ring("mail", depth);
+	q->back = design_ring("mail", depth + MORE);
 	q->tag = rte_malloc("bench_mail", size * sizeof(*q->tag), LINE);
 	q->nbl = rte_malloc("bench_mail", size * sizeof(*q->nbl), LINE);
 	return q->down != NULL && q->back != NULL && q->tag != NULL && q->nbl != NULL;
@@ -287,12 +276,12 @@ static void walk(struct mailbox_design *d, struct queue *q)
 	/* what was sent before the message is in the ring by now */
 	while (nb != 0)
 		nb -= RTE_MIN(nb, take_in(q));
-	for (uint32_t i = 0; i < q->nb_staged; i++)
-		if (d->id == 0 || q->staged[i]->cancel_id == d->id)
-			abort_one(d, q, &b, q->staged[i]);
+	for (uint32_t i = 0; i < q->stage.nb; i++)
+		if (d->id == 0 || q->stage.nbl[i]->cancel_id == d->id)
+			abort_one(d, q, &b, q->stage.nbl[i]);
 		else
-			q->staged[kept++] = q->staged[i];
-	q->nb_staged = kept;
+			q->stage.nbl[kept++] = q->stage.nbl[i];
+	q->stage.nb = kept;
 	from = q->head & q->mask;
 	to = q->tail & q->mask;
 	if (from <= to && q->tail - q->head <= q->mask) {
@@ -330,38 +319,27 @@ static uint32_t serve(struct mailbox_design *d)
 static void stage(struct queue *q)
 {
 	if (q->head == q->tail) {
-		q->nb_staged = rte_ring_sc_dequeue_burst(q->down, (void **)q->staged, DESIGN_BURST, NULL);
+		q->stage.nb = rte_ring_sc_dequeue_burst(q->down, (void **)q->stage.nbl, DESIGN_BURST, NULL);
 		return;
 	}
 	take_in(q);
-	while (q->head != q->tail && q->nb_staged < DESIGN_BURST) {
+	while (q->head != q->tail && q->stage.nb < DESIGN_BURST) {
 		struct vnic_nbl *n = q->nbl[q->head++ & q->mask];
 
-		q->staged[q->nb_staged] = n;
-		q->nb_staged += n != NULL;
+		q->stage.nbl[q->stage.nb] = n;
+		q->stage.nb += n != NULL;
 	}
 }
 
 static uint32_t hand_down(struct mailbox_design *d, struct queue *q)
 {
-	struct rte_mbuf *packet[DESIGN_BURST];
-	uint16_t sent;
+	uint32_t sent;
 
-	if (q->nb_staged == 0)
+	if (q->stage.nb == 0)
 		stage(q);
-	if (q->nb_staged == 0)
+	if (q->stage.nb == 0)
 		return 0;
-	for (uint32_t i = 0; i < q->nb_staged; i++)
-		packet[i] = vnic_nbl_packets(q->staged[i])[0];
-	sent = rte_eth_tx_burst(d->port, 0, packet, (uint16_t)q->nb_staged);
-	for (uint32_t i = 0; i < sent; i++) {
-		q->staged[i]->status = VNIC_STATUS_SUCCESS;
-		q->staged[i]->nb_sent = 1;
-	}
-	rte_ring_sp_enqueue_bulk(q->back, (void *const *)q->staged, sent, NULL);
-	q->nb_staged -= sent;
-	for (uint32_t i = 0; i < q->nb_staged && sent != 0; i++)
-		q->staged[i] = q->staged[i + sent];
+	sent = design_hand_down(&q->stage, d->port, q->back);
 	d->sent += sent;
 	return sent;
 }

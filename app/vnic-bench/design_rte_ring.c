@@ -4,18 +4,16 @@
  *
  * Frames are handed on as they are: neither checked nor padded.
  */
-#include "design.h"
+#include "design_stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <rte_ethdev.h>
 #include <rte_ring.h>
 
 struct queue {
 	struct rte_ring *down, *back;
-	struct vnic_nbl *staged[DESIGN_BURST]; /* that the port has not taken yet */
-	uint32_t nb_staged;
+	struct design_stage stage;
 };
 
 struct ring_design {
@@ -39,15 +37,6 @@ static void destroy(struct design *base)
 	free(d);
 }
 
-static struct rte_ring *new_ring(uint32_t depth)
-{
-	static unsigned int serial;
-	char name[32];
-
-	snprintf(name, sizeof(name), "bench_ring%u", serial++);
-	return rte_ring_create(name, depth, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
-}
-
 static struct design *create(const struct design_conf *conf)
 {
 	struct ring_design *d = calloc(1, sizeof(*d));
@@ -60,9 +49,9 @@ static struct design *create(const struct design_conf *conf)
 	for (; d->nb_senders < conf->nb_senders; d->nb_senders++) {
 		struct queue *q = &d->queue[d->nb_senders];
 
-		q->down = new_ring(conf->depth);
+		q->down = design_ring("ring", conf->depth);
 		/* and what is staged */
-		q->back = new_ring(conf->depth + DESIGN_BURST);
+		q->back = design_ring("ring", conf->depth + DESIGN_BURST);
 		if (q->down == NULL || q->back == NULL) {
 			fprintf(stderr, "vnic-bench: no memory for an rte_ring of %u\n", conf->depth);
 			d->nb_senders++;
@@ -91,24 +80,13 @@ static uint16_t queue_poll(struct design *base, uint32_t sender, struct vnic_nbl
 
 static uint32_t hand_down(struct ring_design *d, struct queue *q)
 {
-	struct rte_mbuf *packet[DESIGN_BURST];
-	uint16_t sent;
+	uint32_t sent;
 
-	if (q->nb_staged == 0)
-		q->nb_staged = rte_ring_sc_dequeue_burst(q->down, (void **)q->staged, DESIGN_BURST, NULL);
-	if (q->nb_staged == 0)
+	if (q->stage.nb == 0)
+		q->stage.nb = rte_ring_sc_dequeue_burst(q->down, (void **)q->stage.nbl, DESIGN_BURST, NULL);
+	if (q->stage.nb == 0)
 		return 0;
-	for (uint32_t i = 0; i < q->nb_staged; i++)
-		packet[i] = vnic_nbl_packets(q->staged[i])[0];
-	sent = rte_eth_tx_burst(d->port, 0, packet, (uint16_t)q->nb_staged);
-	for (uint32_t i = 0; i < sent; i++) {
-		q->staged[i]->status = VNIC_STATUS_SUCCESS;
-		q->staged[i]->nb_sent = 1;
-	}
-	rte_ring_sp_enqueue_bulk(q->back, (void *const *)q->staged, sent, NULL);
-	q->nb_staged -= sent;
-	for (uint32_t i = 0; i < q->nb_staged && sent != 0; i++)
-		q->staged[i] = q->staged[i + sent];
+	sent = design_hand_down(&q->stage, d->port, q->back);
 	d->sent += sent;
 	return sent;
 }

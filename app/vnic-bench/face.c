@@ -108,14 +108,7 @@ static bool choose_cpus(struct bench *b, struct pair_site *s)
 
 static bool pages_enough(void)
 {
-	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");
-	long n = 0;
-
-	if (f != NULL && fscanf(f, "%ld", &n) != 1)
-		n = 0;
-	if (f != NULL)
-		fclose(f);
-	return n >= PAGES_WANTED && geteuid() == 0;
+	return bench_free_pages() >= PAGES_WANTED && geteuid() == 0;
 }
 
 static int make_folder(struct pair_site *s)

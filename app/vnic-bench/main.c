@@ -103,18 +103,6 @@ static int read_conf(struct bench_conf *conf, int argc, char **argv)
 
 /* ---- EAL ---- */
 
-static long free_pages(void)
-{
-	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");
-	long n = 0;
-
-	if (f != NULL && fscanf(f, "%ld", &n) != 1)
-		n = 0;
-	if (f != NULL)
-		fclose(f);
-	return n;
-}
-
 /* What EAL gets when the user says nothing: the first three CPUs that we may use. */
 static int start_by_default(char *program, char *why, size_t len)
 {
@@ -134,10 +122,10 @@ static int start_by_default(char *program, char *why, size_t len)
 			n++;
 		}
 	snprintf(prefix, sizeof(prefix), "vnic-bench%d", (int)getpid());
-	if (free_pages() >= PAGES_WANTED)
+	if (bench_free_pages() >= PAGES_WANTED)
 		return eal_start(7, huge, why, len);
 	fprintf(stderr, "vnic-bench: %ld hugepages are free, %d are wanted: without them, slower; as root: "
-		"echo 512 > /proc/sys/vm/nr_hugepages\n", free_pages(), PAGES_WANTED);
+		"echo 512 > /proc/sys/vm/nr_hugepages\n", bench_free_pages(), PAGES_WANTED);
 	return eal_start(11, none, why, len);
 }
 

@@ -78,3 +78,15 @@ void bench_settings(struct bench *b)
 		       sizeof(struct vnic_nbl) + sizeof(void *), bench_rounds(b));
 	output_setting(&b->out, "mode", "%s", b->conf.quick ? "quick" : "full");
 }
+
+long bench_free_pages(void)
+{
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");
+	long n = 0;
+
+	if (f != NULL && fscanf(f, "%ld", &n) != 1)
+		n = 0;
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
