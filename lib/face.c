@@ -17,18 +17,28 @@
 #include <rte_malloc.h>
 
 #include "adapter.h"
+#include "idrule.h"
 
 #define BURST_DEFAULT 32
 #define COMPLETIONS_BURST 64
 
-enum { F_RECEIVED, F_COMPLETED, F_SENT, F_ABORTED, F_REJECTED, F_DROPPED, F_BACKPRESSURE, F_COUNTS };
+enum {
+	F_RECEIVED,
+	F_COMPLETED,
+	F_SENT,
+	F_ABORTED,
+	F_REJECTED,
+	F_DROPPED,
+	F_BACKPRESSURE,
+	F_MATCHES, /* of each rule, and of none */
+	F_COUNTS = F_MATCHES + VNIC__MATCHES
+};
 
 struct vnic_face {
 	struct vnic_client *client;
 	struct vnic_sender *sender;
 	struct vnic_nbl_pool *pool;
-	struct vnic_idrule rule;
-	uint64_t id_prefix; /* in place */
+	struct vnic__idrules ids;
 	uint16_t port;
 	uint16_t rx_queue;
 	uint16_t burst;
@@ -59,13 +69,13 @@ static void *undo(struct vnic_face *f)
 struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_face_conf *conf)
 {
 	struct rte_eth_dev_info info;
+	struct vnic__idrules ids;
 	struct vnic_face *f;
 
 	if (rte_eth_dev_info_get(conf->port, &info) != 0 || conf->rx_queue >= info.nb_rx_queues)
 		return vnic__fail(ENODEV);
 	if (conf->name == NULL || conf->burst > VNIC_BURST_MAX || conf->nbl_packets == 0 ||
-	    conf->rule.kind > VNIC_IDRULE_CONSTANT ||
-	    (conf->rule.kind == VNIC_IDRULE_BYTES && (conf->rule.width == 0 || conf->rule.width > 7)))
+	    !vnic__idrules_init(&ids, conf->rules, conf->nb_rules))
 		return vnic__fail(EINVAL);
 	f = rte_zmalloc_socket("vnic_face", sizeof(*f), VNIC__LINE, a->numa_node);
 	if (f == NULL)
@@ -74,7 +84,7 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 	f->rx_queue = conf->rx_queue;
 	f->burst = conf->burst != 0 ? conf->burst : BURST_DEFAULT;
 	f->nbl_packets = conf->nbl_packets;
-	f->rule = conf->rule;
+	f->ids = ids;
 	atomic_init(&f->receive, true);
 	/* as many NBLs as may be outstanding, so that none is ever lacking */
 	f->pool = vnic_nbl_pool_create(conf->name, 2 * conf->depth + VNIC_BURST_MAX, f->nbl_packets,
@@ -84,7 +94,7 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 	f->client = vnic_client_open(a);
 	if (f->client == NULL)
 		return undo(f);
-	f->id_prefix = (uint64_t)vnic_client_prefix(f->client) << VNIC_CANCEL_ID_PREFIX_SHIFT;
+	f->ids.prefix = (uint64_t)vnic_client_prefix(f->client) << VNIC_CANCEL_ID_PREFIX_SHIFT;
 	f->sender = vnic_sender_create(f->client, f->pool, conf->depth);
 	return f->sender == NULL ? undo(f) : f;
 }
@@ -129,14 +139,24 @@ static uint32_t take_completions(struct vnic_face *f)
 	return n;
 }
 
+/* The packets' cancel ids, counted by the rules that made them. */
+static void make_ids(struct vnic_face *f, struct rte_mbuf **packet, uint16_t n, uint64_t *id)
+{
+	uint32_t matches[VNIC__MATCHES] = {0};
+
+	vnic__idrules_burst(&f->ids, packet, n, id, matches);
+	for (uint32_t i = 0; i < f->ids.nb; i++)
+		grow(f, F_MATCHES + i, matches[i]);
+	if (unlikely(matches[VNIC__UNMARKED] != 0))
+		grow(f, F_MATCHES + VNIC__UNMARKED, matches[VNIC__UNMARKED]);
+}
+
 /* One NBL for each packet. */
-static uint16_t make_single_nbls(const struct vnic_face *f, struct rte_mbuf **packet, uint16_t n,
+static uint16_t make_single_nbls(struct rte_mbuf **packet, const uint64_t *id, uint16_t n,
 				 struct vnic_nbl **nbl)
 {
-	const uint64_t prefix = f->id_prefix;
-
 	for (uint16_t i = 0; i < n; i++) {
-		nbl[i]->cancel_id = prefix | vnic_idrule_apply(&f->rule, packet[i]);
+		nbl[i]->cancel_id = id[i];
 		nbl[i]->nb_packets = 1;
 		vnic_nbl_packets(nbl[i])[0] = packet[i];
 	}
@@ -147,15 +167,16 @@ static uint16_t make_single_nbls(const struct vnic_face *f, struct rte_mbuf **pa
 static uint16_t make_nbls(struct vnic_face *f, struct rte_mbuf **packet, uint16_t n,
 			  struct vnic_nbl **nbl)
 {
+	uint64_t id[VNIC_BURST_MAX];
 	uint16_t k = 0;
 
+	make_ids(f, packet, n, id);
 	if (f->nbl_packets == 1)
-		return make_single_nbls(f, packet, n, nbl);
+		return make_single_nbls(packet, id, n, nbl);
 	for (uint16_t i = 0; i < n; i++) {
-		uint64_t id = f->id_prefix | vnic_idrule_apply(&f->rule, packet[i]);
-
-		if (k == 0 || nbl[k - 1]->cancel_id != id || nbl[k - 1]->nb_packets == f->nbl_packets) {
-			nbl[k]->cancel_id = id;
+		if (k == 0 || nbl[k - 1]->cancel_id != id[i] ||
+		    nbl[k - 1]->nb_packets == f->nbl_packets) {
+			nbl[k]->cancel_id = id[i];
 			nbl[k]->nb_packets = 0;
 			k++;
 		}
@@ -212,7 +233,13 @@ void vnic_face_stats_get(const struct vnic_face *f, struct vnic_face_stats *st)
 	*st = (struct vnic_face_stats){
 		.received = v[F_RECEIVED] + v[F_DROPPED], .completed = v[F_COMPLETED], .sent = v[F_SENT],
 		.aborted = v[F_ABORTED], .rejected = v[F_REJECTED], .dropped = v[F_DROPPED],
-		.backpressure = v[F_BACKPRESSURE]};
+		.backpressure = v[F_BACKPRESSURE], .unmarked = v[F_MATCHES + VNIC__UNMARKED]};
+	memcpy(st->matched, &v[F_MATCHES], sizeof(st->matched));
+}
+
+uint64_t vnic_face_id(const struct vnic_face *f, const struct rte_mbuf *packet, uint32_t *rule)
+{
+	return vnic__idrules_apply(&f->ids, packet, rule);
 }
 
 struct vnic_client *vnic_face_client(const struct vnic_face *f)

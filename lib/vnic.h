@@ -654,23 +654,38 @@ int vnic_ticket_verdict(const struct vnic_ticket *ticket, struct vnic_verdict *v
 
 /* ---- ports and faces ---- */
 
-/* How a face makes the cancel id of a packet: the client's prefix in the high byte,
- * below it 56 bits by the rule. */
+/* How a face makes the cancel ids of packets that carry none: a list of rules, of which the
+ * first that applies to a packet gives a value. The id has the client's prefix in its high
+ * byte and below it the value, 56 bits; if the list has several rules the rule's index, 3
+ * bits, and the value, 53 bits, so that ids of different rules differ. A packet to which no
+ * rule applies is unmarked: id 0, no cancel by id takes it. */
 enum vnic_idrule_kind {
-	VNIC_IDRULE_FLOW,    /* hash of addresses, protocol and ports; fragments: without ports */
-	VNIC_IDRULE_VLAN,    /* the outer VLAN id, 0 where there is none */
-	VNIC_IDRULE_BYTES,   /* `width` bytes at `offset` of the frame, big endian, at most 7 */
-	VNIC_IDRULE_CONSTANT /* `value` for all */
+	VNIC_IDRULE_FLOW,     /* hash of addresses, protocol and ports (fragments: without
+				 ports), or of the Ethernet header of what is not IP */
+	VNIC_IDRULE_VLAN,     /* the outer VLAN id; applies to tagged frames, VLAN 0 is none */
+	VNIC_IDRULE_BYTES,    /* `width` bytes, 1..7 (1..6 of several rules), at `offset` of the
+				 frame, big endian; applies if the frame has them */
+	VNIC_IDRULE_CONSTANT, /* `value`, for all */
+	VNIC_IDRULE_LABEL,    /* the flow label of IPv6 that has one, not 0 */
+	VNIC_IDRULE_DSCP,     /* of IPv4 and IPv6 */
+	VNIC_IDRULE_PORT,     /* the destination port of TCP, UDP and SCTP; no fragment applies */
+	VNIC_IDRULE_SOURCE_PORT,
+	VNIC_IDRULE_KINDS
 };
 
 struct vnic_idrule {
 	enum vnic_idrule_kind kind;
 	uint16_t offset;
 	uint8_t width;
+	bool only; /* applies only if the value is `value`; not for FLOW and CONSTANT */
 	uint64_t value;
 };
 
-/* any: the 56 bits; a frame too short for the rule has 0. */
+#define VNIC_IDRULES_MAX 8 /* of a list */
+#define VNIC_IDRULE_INDEX_SHIFT 53
+#define VNIC_IDRULE_NONE UINT64_MAX
+
+/* any: the value that one rule gives, at most 56 bits, NONE if it does not apply. */
 uint64_t vnic_idrule_apply(const struct vnic_idrule *rule, const struct rte_mbuf *packet);
 
 struct vnic_port_conf {
@@ -697,7 +712,8 @@ struct vnic_face_conf {
 	uint16_t burst;       /* 1..VNIC_BURST_MAX; 0: 32 */
 	uint16_t nbl_packets; /* neighbours of one id are sent as one NBL of at most so many */
 	uint32_t depth;       /* of its send queue */
-	struct vnic_idrule rule;
+	const struct vnic_idrule *rules; /* copied */
+	uint32_t nb_rules;    /* 0: the flow's hash */
 };
 
 /* Packets; all only grow. received = completed + dropped + those still outstanding. */
@@ -709,11 +725,13 @@ struct vnic_face_stats {
 	uint64_t rejected;
 	uint64_t dropped;      /* received but not sent: no NBL */
 	uint64_t backpressure; /* polls that may have left packets in the port: queue full */
+	uint64_t unmarked;     /* received, not dropped, and no rule applied */
+	uint64_t matched[VNIC_IDRULES_MAX]; /* the same, by the rule that made the id */
 };
 
 /* setup: a face is a client with one sender, whose thread polls it (usually the data
- * lcore of the adapter). Errors: ENODEV no such port or queue; those of client, pool and
- * sender. */
+ * lcore of the adapter). Errors: ENODEV no such port or queue; EINVAL a value out of range, a
+ * rule that can never apply; those of client, pool and sender. */
 struct vnic_face *vnic_face_create(struct vnic_adapter *adapter, const struct vnic_face_conf *conf);
 /* setup: -EBUSY while NBLs are outstanding. NULL is ignored. */
 int vnic_face_destroy(struct vnic_face *face);
@@ -723,6 +741,9 @@ uint32_t vnic_face_poll(struct vnic_face *face);
 void vnic_face_stop_receive(struct vnic_face *face);
 /* any: counts that may be a burst apart while the face is polled. */
 void vnic_face_stats_get(const struct vnic_face *face, struct vnic_face_stats *stats);
+/* any: the cancel id that the face gives such a packet, 0 if it is unmarked; *rule is the
+ * index of the rule that makes it, VNIC_IDRULES_MAX if none does. */
+uint64_t vnic_face_id(const struct vnic_face *face, const struct rte_mbuf *packet, uint32_t *rule);
 /* any */
 struct vnic_client *vnic_face_client(const struct vnic_face *face);
 /* sender */

@@ -157,10 +157,6 @@ void vnicd_adapters_destroy(struct vnicd *d)
 
 int vnicd_faces_create(struct vnicd *d)
 {
-	static const enum vnic_idrule_kind kind[] = {
-		[CONF_ID_FLOW] = VNIC_IDRULE_FLOW, [CONF_ID_VLAN] = VNIC_IDRULE_VLAN,
-		[CONF_ID_BYTES] = VNIC_IDRULE_BYTES, [CONF_ID_CONSTANT] = VNIC_IDRULE_CONSTANT};
-
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
 		const struct conf_face *f = &d->conf.face[i];
 		struct vnicd_adapter *a = &d->adapter[f->adapter_index];
@@ -168,8 +164,7 @@ int vnicd_faces_create(struct vnicd *d)
 		struct vnic_face_conf conf = {
 			.name = name, .port = d->face[i].port, .burst = (uint16_t)f->burst,
 			.nbl_packets = (uint16_t)f->nbl_packets, .depth = (uint32_t)a->conf->depth,
-			.rule = {.kind = kind[f->id], .offset = (uint16_t)f->id_offset,
-				 .width = (uint8_t)f->id_width, .value = f->id_value}};
+			.rules = f->rule, .nb_rules = f->nb_rules};
 
 		snprintf(name, sizeof(name), "face%u", i);
 		d->face[i].face = vnic_face_create(a->adapter, &conf);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config_file.h"
+#include "ids.h"
 #include "options.h"
 
 #ifndef VNIC_VERSION
@@ -236,7 +237,16 @@ static int adapter_check(struct conf_reader *r, struct conf_section *s, const ch
 			 conf_section_names(r, adapters, names));
 }
 
-/* Give every face its adapter, and no adapter more faces than it has send queues. */
+static int ids_check(struct conf_reader *r, struct conf_section *s, struct conf_face *face)
+{
+	char why[CONF_TEXT];
+
+	if (ids_read(face->id, face->rule, &face->nb_rules, why, sizeof(why)) == 0)
+		return 0;
+	return conf_fail(r, line_of(s, "id"), "id: %s", why);
+}
+
+/* Give every face its rules and its adapter, and no adapter more faces than it has send queues. */
 static int faces_check(struct conf_reader *r)
 {
 	const struct conf_kind *adapters = &conf_kinds[CONF_KIND_ADAPTER];
@@ -251,7 +261,7 @@ static int faces_check(struct conf_reader *r)
 		const struct conf_section *to = conf_section_find(r, adapters, face->adapter);
 		const struct conf_adapter *adapter = to != NULL ? to->values : &conf->adapter[0];
 
-		if (adapter_check(r, s, face->adapter) < 0)
+		if (ids_check(r, s, face) < 0 || adapter_check(r, s, face->adapter) < 0)
 			return -1;
 		if (to == NULL && conf->nb_adapters > 1)
 			return conf_fail(r, s->line, "no adapter in this [face], and there are %u; "

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <vnic.h>
+
 #define CONF_ADAPTERS_MAX 16
 #define CONF_FACES_MAX 16
 #define CONF_LOWER_MAX 8
@@ -19,7 +21,6 @@
 #define CONF_NAME 24
 
 enum conf_shutdown { CONF_SHUTDOWN_CANCEL, CONF_SHUTDOWN_DRAIN };
-enum conf_id { CONF_ID_FLOW, CONF_ID_VLAN, CONF_ID_BYTES, CONF_ID_CONSTANT };
 enum conf_plan { CONF_PLAN_QUEUED, CONF_PLAN_RANDOM, CONF_PLAN_LIST };
 
 /* [vnicd] */
@@ -62,10 +63,9 @@ struct conf_face {
 	char port[CONF_TEXT];
 	char adapter[CONF_NAME]; /* "": the only one */
 	uint32_t adapter_index;  /* filled after all is read */
-	uint64_t id;             /* enum conf_id */
-	uint64_t id_offset;
-	uint64_t id_width;
-	uint64_t id_value;
+	char id[CONF_TEXT];      /* rules, "": flow */
+	struct vnic_idrule rule[VNIC_IDRULES_MAX]; /* filled after all is read */
+	uint32_t nb_rules;
 	uint64_t nbl_packets;
 	uint64_t burst;
 	uint64_t mbufs;          /* rx buffers of the port; 0: chosen from the depth */

@@ -10,6 +10,7 @@
 #include <rte_common.h>
 
 #include "config.h"
+#include "ids.h"
 
 #define YEAR_S (INT64_C(86400) * 365)
 #define NAME_MAX_LEN (CONF_NAME - 1)
@@ -81,15 +82,8 @@ static const struct conf_option face_options[] = {
 	 .help = "the upper port, where programs attach, as DPDK devargs: net_memif0,role=..."},
 	{ENTRY(TEXT, conf_face, adapter), .max = NAME_MAX_LEN,
 	 .help = "name of the [adapter] it sends to; may be left out when there is only one"},
-	{ENTRY(CHOICE, conf_face, id),
-	 CHOICES(CONF_ID_FLOW, "flow", "vlan", "bytes", "constant"),
-	 .help = "what makes the cancel id: the flow's hash, the VLAN id, bytes, one for all"},
-	{ENTRY(U64, conf_face, id_offset), RANGE(0, 2047, 0), NEEDS(id, CONF_ID_BYTES),
-	 .unit = "bytes", .help = "where in the frame the id begins"},
-	{ENTRY(U64, conf_face, id_width), RANGE(1, 7, 4), NEEDS(id, CONF_ID_BYTES),
-	 .unit = "bytes", .help = "how long the id is, big endian"},
-	{ENTRY(U64, conf_face, id_value), RANGE(0, (UINT64_C(1) << 56) - 1, 0),
-	 NEEDS(id, CONF_ID_CONSTANT), .flags = CONF_HEX, .help = "the id of every packet"},
+	{ENTRY(TEXT, conf_face, id), .max = TEXT_MAX_LEN, .left_out = "flow",
+	 .help = "what makes the cancel ids: rules, the first that applies; see --reference"},
 	{ENTRY(U64, conf_face, nbl_packets), RANGE(1, 64, 1), .unit = "packets",
 	 .help = "neighbours of one id that are sent, and cancelled, as one"},
 	{ENTRY(U64, conf_face, burst), RANGE(1, 64, 32), .unit = "packets",
@@ -361,7 +355,7 @@ static const char *default_text(const struct conf_option *o, char *text)
 	if (o->flags & CONF_REQUIRED)
 		return "required";
 	if (o->type == CONF_TYPE_TEXT)
-		return "none";
+		return o->left_out != NULL ? o->left_out : "none";
 	snprintf(text, CONF_ALLOWED_MAX, "%" PRId64, o->def);
 	return text;
 }
@@ -421,7 +415,7 @@ static const char reference_head[] =
 "\n"
 "[face f0]\n"
 "port = net_memif0,role=server,socket=/run/vnicd.sock,socket-abstract=no\n"
-"id = vlan\n"
+"id = port 5001, vlan, flow\n"
 "```\n"
 "\n"
 "- NAME is 1 to %d letters, digits, `_` or `-`. `[vnicd]` and `[plan]` may be left out.\n"
@@ -456,5 +450,7 @@ void conf_reference(FILE *out)
 				default_text(o, def), conf_option_allowed(o, allowed), o->help,
 				needs_text(kind, o, needs));
 		}
+		if (kind == &conf_kinds[CONF_KIND_FACE])
+			ids_reference(out);
 	}
 }

@@ -39,6 +39,7 @@ struct conf_option {
 	int64_t min;
 	uint64_t max;          /* text: its length */
 	const char *choices[CONF_CHOICES_MAX + 1]; /* their indices are the values */
+	const char *left_out; /* what a text stands for that is left out, NULL: none */
 };
 
 /* A kind of section: [vnicd], [adapter NAME], ... */

@@ -56,9 +56,7 @@ static const char full[] =
 	"[face f0]\n"
 	"port = net_memif0,role=server\n"
 	"adapter = a0\n"
-	"id = bytes\n"
-	"id_offset = 42\n"
-	"id_width = 7\n"
+	"id = port 5001,vlan , bytes 0x2a 4 0xffFFffff, source_port 0,label 7, dscp 63,constant 5\n"
 	"nbl_packets = 4\n"
 	"burst = 8\n"
 	"mbufs = 2048\n"
@@ -66,8 +64,7 @@ static const char full[] =
 	"[face f1]\n"
 	"port = net_memif1\n"
 	"adapter = B-1_b\n"
-	"id = constant\n"
-	"id_value = 0xffFFffffffffff\n"
+	"id = constant 0xffFFffffffffff\n"
 	"[plan]\n"
 	"cancels_per_s = 50\n"
 	"ids = list\n"
@@ -224,6 +221,14 @@ static uint32_t sections_of(const struct conf *conf, const struct conf_kind *kin
 	return kind == &conf_kinds[CONF_KIND_ADAPTER] ? conf->nb_adapters : conf->nb_faces;
 }
 
+static void rule_expect(const struct vnic_idrule *rule, enum vnic_idrule_kind kind, bool only,
+			uint64_t value)
+{
+	assert_int_equal(rule->kind, kind);
+	assert_int_equal(rule->only, only);
+	assert_true(rule->value == value);
+}
+
 static void defaults(void **state)
 {
 	struct fixture *f = *state;
@@ -257,8 +262,8 @@ static void defaults(void **state)
 	assert_int_equal(f->conf.adapter[0].numa_node, -1);
 	assert_string_equal(f->conf.adapter[0].name, "a0");
 	assert_string_equal(f->conf.adapter[0].port, "net_null0");
-	assert_int_equal(f->conf.face[0].id, CONF_ID_FLOW);
-	assert_int_equal(f->conf.face[0].id_width, 4);
+	assert_int_equal(f->conf.face[0].nb_rules, 1);
+	rule_expect(&f->conf.face[0].rule[0], VNIC_IDRULE_FLOW, false, 0);
 	assert_int_equal(f->conf.face[0].nbl_packets, 1);
 	assert_int_equal(f->conf.face[0].burst, 32);
 	assert_int_equal(f->conf.face[0].adapter_index, 0);
@@ -299,16 +304,23 @@ static void all_values(void **state)
 	assert_int_equal(c->nb_faces, 2);
 	assert_string_equal(c->face[0].port, "net_memif0,role=server");
 	assert_string_equal(c->face[0].adapter, "a0");
-	assert_int_equal(c->face[0].id, CONF_ID_BYTES);
-	assert_int_equal(c->face[0].id_offset, 42);
-	assert_int_equal(c->face[0].id_width, 7);
+	assert_int_equal(c->face[0].nb_rules, 7);
+	rule_expect(&c->face[0].rule[0], VNIC_IDRULE_PORT, true, 5001);
+	rule_expect(&c->face[0].rule[1], VNIC_IDRULE_VLAN, false, 0);
+	rule_expect(&c->face[0].rule[2], VNIC_IDRULE_BYTES, true, UINT32_MAX);
+	assert_int_equal(c->face[0].rule[2].offset, 42);
+	assert_int_equal(c->face[0].rule[2].width, 4);
+	rule_expect(&c->face[0].rule[3], VNIC_IDRULE_SOURCE_PORT, true, 0);
+	rule_expect(&c->face[0].rule[4], VNIC_IDRULE_LABEL, true, 7);
+	rule_expect(&c->face[0].rule[5], VNIC_IDRULE_DSCP, true, 63);
+	rule_expect(&c->face[0].rule[6], VNIC_IDRULE_CONSTANT, false, 5);
 	assert_int_equal(c->face[0].nbl_packets, 4);
 	assert_int_equal(c->face[0].burst, 8);
 	assert_int_equal(c->face[0].mbufs, 2048);
 	assert_int_equal(c->face[0].mtu, 9000);
 	assert_int_equal(c->face[1].adapter_index, 1);
-	assert_int_equal(c->face[1].id, CONF_ID_CONSTANT);
-	assert_true(c->face[1].id_value == (UINT64_C(1) << 56) - 1);
+	assert_int_equal(c->face[1].nb_rules, 1);
+	rule_expect(&c->face[1].rule[0], VNIC_IDRULE_CONSTANT, false, (UINT64_C(1) << 56) - 1);
 	assert_int_equal(c->plan.cancels_per_s, 50);
 	assert_int_equal(c->plan.ids, CONF_PLAN_LIST);
 	assert_int_equal(c->plan.list_len, 3);
@@ -381,7 +393,7 @@ static void bounds(void **state)
 				    ((o->flags & CONF_SUFFIX) != 0));
 		}
 	}
-	assert_int_equal(nb, 3 + 14 + 7 + 2); /* of each kind of section */
+	assert_int_equal(nb, 3 + 14 + 4 + 2); /* of each kind of section */
 	run_set(f, BASE, "--set", "adapter a0.bits_per_s=1000G");
 	run_expect(f);
 	assert_true(f->conf.adapter[0].bits_per_s == UINT64_C(1000000000000));
@@ -497,7 +509,7 @@ static void key_errors(void **state)
 	static const struct wrong wrong[] = {
 		{BASE "brust = 4\n", 6,
 		 "unknown key 'brust' in [face f0]; did you mean 'burst'? keys are port, adapter, "
-		 "id, id_offset, id_width, id_value, nbl_packets, burst, mbufs, mtu\n"},
+		 "id, nbl_packets, burst, mbufs, mtu\n"},
 		{BASE "colour = red\n", 6, "unknown key 'colour' in [face f0]; keys are port, "},
 		{BASE "xx = 1\n", 6, "unknown key 'xx' in [face f0]; keys are port, "},
 		{BASE "depth = 64\n", 6, "unknown key 'depth' in [face f0]; keys are"},
@@ -546,7 +558,6 @@ static void value_errors(void **state)
 		 "shutdown = Drain is not a choice; allowed: cancel, drain\n"},
 		{"[vnicd]\nprogress = 1\n" BASE, 2, "is not a choice; allowed: no, yes\n"},
 		{BASE "mbufs = 511\n", 6, "is out of range; allowed: 0 or 512..4194304"},
-		{BASE "id_value = 0x\n", 6, "is not a whole number"},
 		{BASE "adapter = abcdefghijklmnopqrstuvwx\n", 6, "is too long; allowed: 1..23"},
 		{"[adapter a0]\nport = x\ndepth = 96\n[face f0]\nport = x\n", 3,
 		 "depth = 96 is not a power of two; allowed: powers of two 64..1048576 NBLs\n"},
@@ -565,11 +576,6 @@ static void whole_errors(void **state)
 		 "no adapter in this [face], and there are 2; add adapter = one of a0, a1\n"},
 		{"[adapter a0]\nport = x\nqueues = 1\n[face f0]\nport = x\n\n[face f1]\nport = y\n",
 		 7, "one face too many for adapter a0 with queues = 1; "},
-		{BASE "id_offset = 0\n", 6,
-		 "id_offset has no meaning with id = flow; remove it or set id = bytes\n"},
-		{BASE "id = vlan\nid_width = 4\n", 7, "id_width has no meaning with id = vlan; "},
-		{BASE "id_value = 1\nid = bytes\n", 6,
-		 "id_value has no meaning with id = bytes; remove it or set id = constant\n"},
 		{BASE "[plan]\nlist = 1\n", 7,
 		 "list has no meaning with ids = queued; remove it or set ids = list\n"},
 		{BASE "[plan]\nids = random\nlist = 1\n", 8, "list has no meaning"},
@@ -584,6 +590,56 @@ static void whole_errors(void **state)
 	};
 
 	wrong_expect(*state, wrong, RTE_DIM(wrong));
+}
+
+static void rule_errors(void **state)
+{
+	static const struct wrong wrong[] = {
+		{BASE "id = flows\n", 6, "id: 'flows' is no rule; rules are flow, vlan, label, dscp, port, "
+		 "source_port, bytes, constant\n"},
+		{BASE "id = vlan,\n", 6, "id: '' is no rule; "},
+		{BASE "id = , vlan\n", 6, "id: '' is no rule; "},
+		{BASE "id = port vlan\n", 6, "id: 'port vlan': PORT is not a number; write port [PORT], "
+		 "PORT 0..65535\n"},
+		{BASE "id = vlan 0\n", 6, "'vlan 0': ID is out of range; write vlan [ID], ID 1..4095\n"},
+		{BASE "id = vlan 4096\n", 6, "ID is out of range; "},
+		{BASE "id = label 0\n", 6, "LABEL 1..1048575\n"},
+		{BASE "id = label 0x100000\n", 6, "LABEL is out of range; "},
+		{BASE "id = dscp 64\n", 6, "DSCP is out of range; "},
+		{BASE "id = port 65536\n", 6, "PORT is out of range; "},
+		{BASE "id = source_port -1\n", 6, "PORT is not a number; "},
+		{BASE "id = flow 1\n", 6, "'flow 1' has a word too many; write flow\n"},
+		{BASE "id = port 1 2\n", 6, "'port 1 2' has a word too many; write port [PORT]\n"},
+		{BASE "id = bytes\n", 6, "'bytes' has no OFFSET; write bytes OFFSET WIDTH [VALUE]\n"},
+		{BASE "id = bytes 14\n", 6, "'bytes 14' has no WIDTH; "},
+		{BASE "id = bytes 2048 1\n", 6, "OFFSET is out of range; "},
+		{BASE "id = bytes 0 0\n", 6, "WIDTH 1..7\n"},
+		{BASE "id = bytes 0 8\n", 6, "WIDTH is out of range; "},
+		{BASE "id = bytes 0 2 65536\n", 6, "'bytes 0 2 65536': VALUE is out of range; 2 bytes have "
+		 "0..65535\n"},
+		{BASE "id = constant\n", 6, "'constant' has no VALUE; write constant VALUE\n"},
+		{BASE "id = constant 0x100000000000000\n", 6, "VALUE is out of range; "},
+		{BASE "id = constant 18446744073709551616\n", 6, "VALUE is out of range; "},
+		{BASE "id = vlan, bytes 0 7\n", 6, "'bytes 0 7' leaves no room to tell 2 rules apart; "},
+		{BASE "id = vlan, constant 0x20000000000000\n", 6, "leaves no room to tell 2 rules apart; "},
+		{BASE "id = vlan, flow, port\n", 6, "'port' can never match, 'flow' before it takes its "
+		 "packets; remove it or put it first\n"},
+		{BASE "id = constant 1, flow\n", 6, "'flow' can never match, 'constant 1' before"},
+		{BASE "id = port, vlan, port 5\n", 6, "'port 5' can never match, 'port' before"},
+		{BASE "id = vlan 5, vlan 5\n", 6, "'vlan 5' can never match, 'vlan 5' before"},
+		{BASE "id = bytes 3 2, bytes 3 2 7\n", 6, "'bytes 3 2 7' can never match, 'bytes 3 2' before"},
+		{BASE "id = vlan 1,vlan 2,vlan 3,vlan 4,vlan 5,vlan 6,vlan 7,vlan 8,flow\n", 6,
+		 "'flow' is a rule too many; at most 8 are allowed\n"},
+	};
+	struct fixture *f = *state;
+
+	wrong_expect(f, wrong, RTE_DIM(wrong));
+	run_file(f, BASE "id = port 5, port 6, source_port 5, bytes 3 2 7, bytes 3 1 7, port, bytes 0 6,flow\n");
+	run_expect(f);
+	assert_int_equal(f->conf.face[0].nb_rules, VNIC_IDRULES_MAX);
+	run_file(f, BASE "id = bytes 0 7 0xffffffffffffff\n");
+	run_expect(f);
+	rule_expect(&f->conf.face[0].rule[0], VNIC_IDRULE_BYTES, true, (UINT64_C(1) << 56) - 1);
 }
 
 static void list_length(void **state)
@@ -732,9 +788,9 @@ static void set_values(void **state)
 	run_set(f, "[adapter a0]\n[face f0]\nport = x\n", "--set", "adapter a0.port=a#b.c=d");
 	run_expect(f);
 	assert_string_equal(f->conf.adapter[0].port, "a#b.c=d");
-	run_set(f, BASE "id_offset = 5\n", "--set", "face f0.id=bytes");
+	run_set(f, BASE "id = vlan\n", "--set", "face f0.id=label , flow");
 	run_expect(f);
-	assert_int_equal(f->conf.face[0].id_offset, 5);
+	assert_int_equal(f->conf.face[0].nb_rules, 2);
 }
 
 static void set_errors(void **state)
@@ -756,7 +812,7 @@ static void set_errors(void **state)
 	set_error(f, "vnicd.seconds=", "seconds =  has no value; ");
 	set_error(f, "vnicd.seconds=5\n6", "seconds = 5?6 is not a whole number; ");
 	set_error(f, "vnicd.report=a\033[m", "report = a?[m has a control character; ");
-	set_error(f, "face f0.id_value=5", "id_value has no meaning with id = flow; ");
+	set_error(f, "face f0.id=vlan 5 6", "id: 'vlan 5 6' has a word too many; ");
 	set_error(f, "face f0.adapter=a9", "unknown adapter 'a9'; adapters are a0");
 	set_error(f, "plan.ids=list", "ids = list needs a list; ");
 	memset(set, 'x', sizeof(set) - 1);
@@ -765,8 +821,8 @@ static void set_errors(void **state)
 	memcpy(set, "vnicd.report=", 13);
 	set[13 + 256] = '\0';
 	set_error(f, set, "... is too long; allowed: 1..255 characters\n");
-	run_set(f, BASE "id_offset = 5\nid = bytes\n", "--set", "face f0.id=flow");
-	error_expect(f, 6, "id_offset has no meaning with id = flow; ");
+	run_set(f, BASE "[plan]\nlist = 5\nids = list\n", "--set", "plan.ids=random");
+	error_expect(f, 7, "list has no meaning with ids = random; ");
 }
 
 static void long_options(void **state)
@@ -869,6 +925,8 @@ static void pages(void **state)
 			}
 		}
 	}
+	assert_non_null(strstr(f->out, "\n- `bytes OFFSET WIDTH [VALUE]`: 1 to 7 bytes"));
+	assert_non_null(strstr(f->out, "\n- `flow`: hash of"));
 	/* a row has five cells, the example is right */
 	for (char *row = strstr(f->out, "\n| "); row != NULL; row = strstr(row + 1, "\n| ")) {
 		int bars = 0;
@@ -913,7 +971,7 @@ static size_t mutate(char *text, size_t len, size_t max, uint64_t *seed)
 {
 	static const char *const words[] = {"=", "[", "]", "#", "\n", "\\", "0x", "-1", "\r", "\t",
 		"18446744073709551616", "999", "[plan]\n", "[adapter a0]\n", "port = x\n", " ", ",",
-		"burst = 64\n", "id = flow\n"};
+		"burst = 64\n", "id = flow\n", "vlan 7", "bytes 9 3"};
 	uint32_t kind = random_below(seed, 6);
 	size_t at = random_below(seed, (uint32_t)len + 1);
 	const char *piece;
@@ -1020,7 +1078,7 @@ static void mutations(void **state)
 static void set_mutations(void **state)
 {
 	static const char *const sets[] = {"adapter a0.packets_per_s=10k", "vnicd.seconds=5",
-		"face f0.id=vlan", "plan.list=1,2,3", "vnicd.report=/tmp/x"};
+		"face f0.id=vlan 5,flow", "plan.list=1,2,3", "vnicd.report=/tmp/x"};
 	struct fixture *f = *state;
 	uint64_t seed = UINT64_C(0x9e3779b97f4a7c15);
 
@@ -1047,7 +1105,7 @@ int main(void)
 		TEST(defaults), TEST(all_values), TEST(bounds), TEST(layers),
 		TEST(accepted_forms), TEST(many_sections), TEST(pipe_read),
 		TEST(section_errors), TEST(key_errors), TEST(value_errors), TEST(whole_errors),
-		TEST(list_length), TEST(raw_errors), TEST(large_files), TEST(path_errors),
+		TEST(list_length), TEST(rule_errors), TEST(raw_errors), TEST(large_files), TEST(path_errors),
 		TEST(permission), TEST(set_values), TEST(set_errors), TEST(long_options),
 		TEST(option_errors), TEST(pages), TEST(mutations), TEST(set_mutations),
 	};

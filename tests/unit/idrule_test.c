@@ -2,7 +2,8 @@
  * idrule_test.c - cancel ids made of what a frame holds
  *
  * Every id is asked for several times: in one piece, and in chains split at every byte;
- * with different bytes in the buffers beyond the frame's end. All must agree.
+ * with different bytes in the buffers beyond the frame's end. All must agree; and so must the
+ * id of a list, packet by packet and by the burst.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,10 +16,11 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
-#include "vnic.h"
+#include "idrule.h"
 
 #define FRAME_ROOM 256
 #define ID_LIMIT (UINT64_C(1) << VNIC_CANCEL_ID_PREFIX_SHIFT)
+#define NONE VNIC_IDRULE_NONE
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 struct frame {
@@ -64,7 +66,7 @@ static uint64_t ask_with(const struct vnic_idrule *rule, const struct frame *f,
 {
 	uint64_t id = ask_split(rule, f, f->len, 0, meta);
 
-	assert_true(id < ID_LIMIT);
+	assert_true(id < ID_LIMIT || id == NONE);
 	assert_int_equal(ask_split(rule, f, f->len, 0xff, meta), id);
 	for (uint32_t split = 0; split < f->len; split++)
 		assert_int_equal(ask_split(rule, f, split, (uint8_t)(split + 1), meta), id);
@@ -328,14 +330,14 @@ static void lengths_that_lie(void **state)
 	}
 }
 
-/* "A frame too short for the rule has 0": one without a whole Ethernet header. */
+/* One without a whole Ethernet header. */
 static void too_short_for_a_flow(void **state)
 {
 	struct frame f = frame_of(&flows[0]);
 
 	(void)state;
 	for (f.len = 13; f.len != 0; f.len--)
-		assert_int_equal(ask(&flow, &f), 0);
+		assert_true(ask(&flow, &f) == NONE);
 }
 
 /* ---- VLAN ---- */
@@ -347,13 +349,30 @@ static void the_outer_vlan(void **state)
 
 	(void)state;
 	f = frame_of(&t);
-	assert_int_equal(ask(&vlan, &f), 0);
+	assert_true(ask(&vlan, &f) == NONE);
 	for (t.tags = 1; t.tags <= 2; t.tags++) {
 		f = frame_of(&t);
 		assert_int_equal(ask(&vlan, &f), 100); /* without priority bits */
 		for (f.len = 17; f.len != 0; f.len--)
-			assert_int_equal(ask(&vlan, &f), 0);
+			assert_true(ask(&vlan, &f) == NONE);
 	}
+}
+
+/* Its tag has a priority and no VLAN. */
+static void vlan_0_is_none(void **state)
+{
+	const struct tuple t = {4, IPPROTO_UDP, 1, 2, 1000, 80, .tags = 1};
+	struct frame f = frame_of(&t);
+	struct rte_mbuf meta;
+
+	(void)state;
+	f.byte[14] = 0xe0;
+	f.byte[15] = 0;
+	assert_true(ask(&vlan, &f) == NONE);
+	memset(&meta, 0, sizeof(meta));
+	meta.vlan_tci = 0xe000;
+	meta.ol_flags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+	assert_true(ask_with(&vlan, &f, &meta) == NONE);
 }
 
 static void the_vlan_that_the_port_has_taken_off(void **state)
@@ -365,7 +384,7 @@ static void the_vlan_that_the_port_has_taken_off(void **state)
 	(void)state;
 	memset(&meta, 0, sizeof(meta));
 	meta.vlan_tci = 0xe07b;
-	assert_int_equal(ask_with(&vlan, &f, &meta), 0); /* not marked as valid */
+	assert_true(ask_with(&vlan, &f, &meta) == NONE); /* not marked as valid */
 	meta.ol_flags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
 	assert_int_equal(ask_with(&vlan, &f, &meta), 123);
 }
@@ -403,7 +422,7 @@ static void bytes_at_an_offset(void **state)
 
 			for (uint8_t i = 0; i < width; i++)
 				want = want << 8 | (uint8_t)(0x81 + offset + i);
-			assert_int_equal(ask(&rule, &f), offset + width <= 40u ? want : 0);
+			assert_true(ask(&rule, &f) == (offset + width <= 40u ? want : NONE));
 		}
 }
 
@@ -413,13 +432,13 @@ static void bytes_out_of_range(void **state)
 	struct vnic_idrule rule = {.kind = VNIC_IDRULE_BYTES, .width = 8};
 
 	(void)state;
-	assert_int_equal(ask(&rule, &f), 0);
+	assert_true(ask(&rule, &f) == NONE);
 	rule.width = 255;
-	assert_int_equal(ask(&rule, &f), 0);
+	assert_true(ask(&rule, &f) == NONE);
 	rule.width = 0;
-	assert_int_equal(ask(&rule, &f), 0);
+	assert_true(ask(&rule, &f) == NONE);
 	rule = (struct vnic_idrule){.kind = VNIC_IDRULE_BYTES, .offset = UINT16_MAX, .width = 7};
-	assert_int_equal(ask(&rule, &f), 0);
+	assert_true(ask(&rule, &f) == NONE);
 }
 
 static void constant(void **state)
@@ -431,6 +450,370 @@ static void constant(void **state)
 	assert_int_equal(ask(&rule, &f), 77);
 	rule.value = UINT64_MAX; /* 56 bits of it */
 	assert_int_equal(ask(&rule, &f), ID_LIMIT - 1);
+}
+
+/* ---- transport ports, DSCP, flow label ---- */
+
+static const struct vnic_idrule port = {.kind = VNIC_IDRULE_PORT};
+static const struct vnic_idrule source_port = {.kind = VNIC_IDRULE_SOURCE_PORT};
+static const struct vnic_idrule dscp = {.kind = VNIC_IDRULE_DSCP};
+static const struct vnic_idrule label = {.kind = VNIC_IDRULE_LABEL};
+
+static bool has_ports(const struct tuple *t)
+{
+	return t->protocol == IPPROTO_TCP || t->protocol == IPPROTO_UDP || t->protocol == IPPROTO_SCTP;
+}
+
+/* Where the transport's header begins. */
+static uint32_t l4_of(const struct tuple *t)
+{
+	return 14 + 4u * t->tags + (t->version == 4 ? 20u + 4u * t->options : 40u + 8u * t->options);
+}
+
+static void the_ports(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(flows); i++)
+		for (uint16_t tags = 0; tags <= 2; tags++)
+			for (uint8_t options = 0; options <= 1; options++) {
+				struct tuple t = flows[i];
+				struct frame f;
+
+				t.tags = tags;
+				t.options = options;
+				t.source_port = 0xfedc;
+				t.destination_port = 0x8001;
+				f = frame_of(&t);
+				assert_true(ask(&port, &f) == (has_ports(&t) ? 0x8001 : NONE));
+				assert_true(ask(&source_port, &f) == (has_ports(&t) ? 0xfedc : NONE));
+			}
+}
+
+/* Cut before its port ends; TCP's header is looked at whole. */
+static void ports_cut_off(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(flows); i++) {
+		const struct tuple t = flows[i];
+		struct frame f = frame_of(&t);
+
+		for (f.len = l4_of(&t) + 3; f.len != 0; f.len--) {
+			assert_true(ask(&port, &f) == NONE);
+			assert_true(f.len > l4_of(&t) + 1 || ask(&source_port, &f) == NONE);
+		}
+	}
+}
+
+/* No fragment has ports, the first neither: all of a datagram go the same way. */
+static void fragments_have_no_ports(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(flows); i++)
+		for (uint16_t at = 0; at <= 12; at += 12)
+			for (uint8_t options = 0; options <= 1; options++) {
+				struct tuple t = flows[i];
+				struct frame f;
+
+				t.fragment = true;
+				t.fragment_at = at;
+				t.options = options;
+				t.payload = 64;
+				f = frame_of(&t);
+				assert_true(ask(&port, &f) == NONE);
+				assert_true(ask(&source_port, &f) == NONE);
+			}
+}
+
+static void not_ip_has_none_of_it(void **state)
+{
+	const struct tuple t = {.mac = 1};
+	struct frame arp = {0};
+
+	(void)state;
+	put_ethernet(&arp, &t, 0x0806);
+	put_zeros(&arp, 46);
+	assert_true(ask(&port, &arp) == NONE);
+	assert_true(ask(&dscp, &arp) == NONE);
+	assert_true(ask(&label, &arp) == NONE);
+}
+
+static void the_dscp(void **state)
+{
+	(void)state;
+	for (uint8_t version = 4; version <= 6; version += 2)
+		for (uint16_t tags = 0; tags <= 2; tags++)
+			for (uint8_t value = 0; value < 64; value++) {
+				struct tuple t = {version, IPPROTO_UDP, 1, 2, 1000, 80, .tags = tags};
+				struct frame f = frame_of(&t);
+				uint8_t *ip = f.byte + 14 + 4 * tags;
+
+				if (version == 4) {
+					ip[1] = (uint8_t)(value << 2 | 3);
+				} else {
+					ip[0] = (uint8_t)(0x60 | value >> 2);
+					ip[1] = (uint8_t)(value << 6 | 0x3f);
+				}
+				assert_int_equal(ask(&dscp, &f), value);
+			}
+}
+
+static void the_dscp_of_fragments_and_other_protocols(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(flows); i++) {
+		struct tuple t = flows[i];
+		struct frame f;
+
+		t.fragment = true;
+		t.fragment_at = 9;
+		t.payload = 8;
+		f = frame_of(&t);
+		f.byte[15] |= 0x80; /* of IPv4 32, of IPv6 2 */
+		assert_int_equal(ask(&dscp, &f), t.version == 4 ? 32 : 2);
+	}
+}
+
+static void the_flow_label(void **state)
+{
+	(void)state;
+	for (uint8_t options = 0; options <= 1; options++)
+		for (uint16_t tags = 0; tags <= 2; tags++) {
+			struct tuple t = {6, IPPROTO_TCP, 1, 2, 1000, 80, .options = options, .tags = tags};
+			struct frame f;
+			uint8_t *ip;
+
+			f = frame_of(&t);
+			ip = f.byte + 14 + 4 * tags;
+			memcpy(ip, (const uint8_t[]){0x6f, 0xfa, 0xbc, 0xde}, 4);
+			assert_int_equal(ask(&label, &f), 0xabcde);
+			memcpy(ip, (const uint8_t[]){0x6f, 0xf0, 0, 1}, 4);
+			assert_int_equal(ask(&label, &f), 1);
+			memcpy(ip, (const uint8_t[]){0x6f, 0xf0, 0, 0}, 4); /* has none */
+			assert_true(ask(&label, &f) == NONE);
+			t.version = 4;
+			f = frame_of(&t);
+			assert_true(ask(&label, &f) == NONE);
+		}
+}
+
+static void ip_cut_off(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(flows); i++) {
+		const struct tuple t = flows[i];
+		struct frame f = frame_of(&t);
+
+		f.byte[17] = 1;
+		for (f.len = t.version == 4 ? 33 : 53; f.len != 0; f.len--) {
+			assert_true(ask(&dscp, &f) == NONE);
+			assert_true(ask(&label, &f) == NONE);
+		}
+	}
+}
+
+/* ---- restrictions ---- */
+
+static void a_rule_of_one_value(void **state)
+{
+	const struct tuple t = {6, IPPROTO_TCP, 1, 2, 1000, 80, .ttl = 0xff, .tags = 1};
+	const struct frame f = frame_of(&t);
+	const struct {
+		struct vnic_idrule rule;
+		uint64_t value;
+	} rules[] = {
+		{{.kind = VNIC_IDRULE_PORT}, 80}, {{.kind = VNIC_IDRULE_SOURCE_PORT}, 1000},
+		{{.kind = VNIC_IDRULE_VLAN}, 100}, {{.kind = VNIC_IDRULE_LABEL}, 0xf0001},
+		{{.kind = VNIC_IDRULE_DSCP}, 3}, {{.kind = VNIC_IDRULE_BYTES, .offset = 5, .width = 2}, 0x0002},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rules); i++) {
+		struct vnic_idrule rule = rules[i].rule;
+
+		assert_int_equal(ask(&rule, &f), rules[i].value);
+		rule.only = true;
+		rule.value = rules[i].value;
+		assert_int_equal(ask(&rule, &f), rules[i].value);
+		rule.value++;
+		assert_true(ask(&rule, &f) == NONE);
+		rule.value -= 2;
+		assert_true(ask(&rule, &f) == NONE);
+	}
+}
+
+/* ---- lists ---- */
+
+#define PREFIX UINT64_C(0xab)
+
+static struct vnic__idrules list_of(const struct vnic_idrule *rules, uint32_t nb)
+{
+	struct vnic__idrules list;
+
+	assert_true(vnic__idrules_init(&list, rules, nb));
+	list.prefix = PREFIX << VNIC_CANCEL_ID_PREFIX_SHIFT;
+	return list;
+}
+
+/* The id of the frame in one piece; it is asked for twice. */
+static uint64_t ask_list(const struct vnic__idrules *list, const struct frame *f, uint32_t *which)
+{
+	static uint8_t room[FRAME_ROOM];
+	uint32_t matches[VNIC__MATCHES] = {0};
+	struct rte_mbuf m, *burst[3] = {&m, &m, &m};
+	uint64_t id, ids[3];
+
+	memset(&m, 0, sizeof(m));
+	segment(&m, room, f->byte, f->len, 0);
+	m.pkt_len = f->len;
+	m.nb_segs = 1;
+	id = vnic__idrules_apply(list, &m, which);
+	vnic__idrules_burst(list, burst, 3, ids, matches);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ids[i], id);
+	for (uint32_t i = 0; i < VNIC__MATCHES; i++)
+		assert_int_equal(matches[i], i == *which ? 3 : 0);
+	return id;
+}
+
+static void expect_id(const struct vnic__idrules *list, const struct tuple *t, uint32_t which,
+		      uint64_t value)
+{
+	const struct frame f = frame_of(t);
+	uint32_t by;
+	uint64_t id = ask_list(list, &f, &by);
+
+	assert_int_equal(by, which);
+	if (which == VNIC__UNMARKED)
+		assert_int_equal(id, 0);
+	else
+		assert_int_equal(id, PREFIX << 56 | (uint64_t)which << 53 | value);
+}
+
+static void first_match_wins(void **state)
+{
+	const struct vnic_idrule rules[] = {
+		{.kind = VNIC_IDRULE_PORT, .only = true, .value = 5001},
+		{.kind = VNIC_IDRULE_VLAN, .only = true, .value = 100},
+		{.kind = VNIC_IDRULE_SOURCE_PORT},
+		{.kind = VNIC_IDRULE_LABEL},
+		{.kind = VNIC_IDRULE_DSCP},
+	};
+	const struct vnic__idrules list = list_of(rules, COUNT_OF(rules));
+	struct tuple t = {4, IPPROTO_UDP, 1, 2, 1000, 5001, .tags = 1};
+	struct frame arp = {0};
+	uint32_t which;
+
+	(void)state;
+	expect_id(&list, &t, 0, 5001);
+	t.destination_port = 5002;
+	expect_id(&list, &t, 1, 100);
+	t.tags = 0;
+	expect_id(&list, &t, 2, 1000);
+	t.fragment = true;
+	expect_id(&list, &t, 4, 0);
+	t.version = 6;
+	t.ttl = 9; /* the label's high bits and the DSCP's low ones are 0 */
+	expect_id(&list, &t, 3, 0x90001);
+	t.tags = 0;
+	put_ethernet(&arp, &t, 0x0806);
+	put_zeros(&arp, 46);
+	assert_int_equal(ask_list(&list, &arp, &which), 0);
+	assert_int_equal(which, VNIC__UNMARKED);
+}
+
+/* Equal values of different rules are different ids; a flow's hash keeps clear of the index. */
+static void ids_of_different_rules_differ(void **state)
+{
+	const struct vnic_idrule rules[VNIC_IDRULES_MAX] = {
+		{.kind = VNIC_IDRULE_PORT, .only = true, .value = 80},
+		{.kind = VNIC_IDRULE_SOURCE_PORT, .only = true, .value = 80},
+		{.kind = VNIC_IDRULE_BYTES, .offset = 5, .width = 1, .only = true, .value = 80},
+		{.kind = VNIC_IDRULE_BYTES, .offset = 11, .width = 1, .only = true, .value = 80},
+		{.kind = VNIC_IDRULE_LABEL, .only = true, .value = 1},
+		{.kind = VNIC_IDRULE_VLAN},
+		{.kind = VNIC_IDRULE_DSCP, .only = true, .value = 1},
+		{.kind = VNIC_IDRULE_FLOW},
+	};
+	const struct vnic__idrules list = list_of(rules, VNIC_IDRULES_MAX);
+	const struct vnic__idrules two = list_of(rules + 6, 2);
+
+	(void)state;
+	expect_id(&list, &(struct tuple){4, IPPROTO_UDP, 1, 2, 80, 80}, 0, 80);
+	expect_id(&list, &(struct tuple){4, IPPROTO_UDP, 1, 2, 80, 81}, 1, 80);
+	expect_id(&list, &(struct tuple){4, IPPROTO_UDP, 1, 2, 1, 1, .mac = 80}, 2, 80);
+	expect_id(&list, &(struct tuple){4, IPPROTO_UDP, 1, 2, 1, 1, .tags = 2}, 5, 100);
+	for (size_t i = 0; i < COUNT_OF(flows); i++) {
+		struct tuple t = flows[i];
+
+		t.source_port = t.destination_port = 443;
+		if (t.version == 4) {
+			expect_id(&list, &t, 7, id_of(&t) & ((UINT64_C(1) << 53) - 1));
+			expect_id(&two, &t, 1, id_of(&t) & ((UINT64_C(1) << 53) - 1));
+		}
+	}
+}
+
+/* Ids of a list of one rule are the prefix and the 56 bits of old. */
+static void a_list_of_one(void **state)
+{
+	const struct vnic_idrule constant = {.kind = VNIC_IDRULE_CONSTANT, .value = ID_LIMIT - 1};
+	const struct vnic__idrules none = list_of(NULL, 0), flows_only = list_of(&flow, 1);
+	const struct vnic__idrules all = list_of(&constant, 1), by_vlan = list_of(&vlan, 1);
+	struct frame f = {.len = 13};
+	uint32_t which;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(flows); i++) {
+		const struct frame g = frame_of(&flows[i]);
+		uint64_t id = PREFIX << 56 | ask(&flow, &g);
+
+		assert_int_equal(ask_list(&flows_only, &g, &which), id);
+		assert_int_equal(which, 0);
+		assert_int_equal(ask_list(&none, &g, &which), id); /* of none: the flow's */
+		assert_int_equal(ask_list(&all, &g, &which), PREFIX << 56 | (ID_LIMIT - 1));
+		assert_int_equal(ask_list(&by_vlan, &g, &which), 0);
+		assert_int_equal(which, VNIC__UNMARKED);
+	}
+	assert_int_equal(ask_list(&flows_only, &f, &which), 0);
+	assert_int_equal(which, VNIC__UNMARKED);
+}
+
+static void lists_that_cannot_be(void **state)
+{
+	const struct vnic_idrule wrong[] = {
+		{.kind = VNIC_IDRULE_KINDS},
+		{.kind = VNIC_IDRULE_BYTES},
+		{.kind = VNIC_IDRULE_BYTES, .width = 8},
+		{.kind = VNIC_IDRULE_BYTES, .width = 1, .only = true, .value = 256},
+		{.kind = VNIC_IDRULE_CONSTANT, .value = ID_LIMIT},
+		{.kind = VNIC_IDRULE_CONSTANT, .only = true},
+		{.kind = VNIC_IDRULE_FLOW, .only = true},
+		{.kind = VNIC_IDRULE_VLAN, .only = true},
+		{.kind = VNIC_IDRULE_VLAN, .only = true, .value = 4096},
+		{.kind = VNIC_IDRULE_LABEL, .only = true},
+		{.kind = VNIC_IDRULE_LABEL, .only = true, .value = 0x100000},
+		{.kind = VNIC_IDRULE_DSCP, .only = true, .value = 64},
+		{.kind = VNIC_IDRULE_PORT, .only = true, .value = 65536},
+		{.kind = VNIC_IDRULE_SOURCE_PORT, .only = true, .value = 65536},
+	};
+	struct vnic_idrule two[VNIC_IDRULES_MAX + 1] = {
+		{.kind = VNIC_IDRULE_VLAN}, {.kind = VNIC_IDRULE_BYTES, .width = 7}};
+	struct vnic__idrules list;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(wrong); i++)
+		assert_false(vnic__idrules_init(&list, &wrong[i], 1));
+	/* of several: room for the index */
+	assert_true(vnic__idrules_init(&list, two + 1, 1));
+	assert_false(vnic__idrules_init(&list, two, 2));
+	two[1].width = 6;
+	assert_true(vnic__idrules_init(&list, two, 2));
+	two[1] = (struct vnic_idrule){.kind = VNIC_IDRULE_CONSTANT, .value = UINT64_C(1) << 53};
+	assert_false(vnic__idrules_init(&list, two, 2));
+	two[1].value--;
+	assert_true(vnic__idrules_init(&list, two, 2));
+	assert_true(vnic__idrules_init(&list, two, VNIC_IDRULES_MAX));
+	assert_false(vnic__idrules_init(&list, two, VNIC_IDRULES_MAX + 1));
 }
 
 int main(void)
@@ -445,11 +828,25 @@ int main(void)
 		cmocka_unit_test(lengths_that_lie),
 		cmocka_unit_test(too_short_for_a_flow),
 		cmocka_unit_test(the_outer_vlan),
+		cmocka_unit_test(vlan_0_is_none),
 		cmocka_unit_test(the_vlan_that_the_port_has_taken_off),
 		cmocka_unit_test(the_outer_of_two_that_the_port_has_taken_off),
 		cmocka_unit_test(bytes_at_an_offset),
 		cmocka_unit_test(bytes_out_of_range),
 		cmocka_unit_test(constant),
+		cmocka_unit_test(the_ports),
+		cmocka_unit_test(ports_cut_off),
+		cmocka_unit_test(fragments_have_no_ports),
+		cmocka_unit_test(not_ip_has_none_of_it),
+		cmocka_unit_test(the_dscp),
+		cmocka_unit_test(the_dscp_of_fragments_and_other_protocols),
+		cmocka_unit_test(the_flow_label),
+		cmocka_unit_test(ip_cut_off),
+		cmocka_unit_test(a_rule_of_one_value),
+		cmocka_unit_test(first_match_wins),
+		cmocka_unit_test(ids_of_different_rules_differ),
+		cmocka_unit_test(a_list_of_one),
+		cmocka_unit_test(lists_that_cannot_be),
 	};
 
 	return cmocka_run_group_tests_name("idrule", tests, NULL, NULL);
