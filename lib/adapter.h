@@ -70,6 +70,7 @@ struct vnic_adapter {
 struct vnic_client {
 	struct vnic_adapter *adapter;
 	uint32_t nb_senders;
+	_Atomic uint32_t slots; /* a bit for each of its senders; any thread reads */
 	uint8_t prefix;
 	struct vnic__gate cancels; /* of this client, under way; closed with the handle */
 	struct vnic_client *next_closed;
@@ -80,6 +81,9 @@ static inline uint32_t vnic__adapter_clients(const struct vnic_adapter *a)
 	/* relaxed: a glance, or with the lock */
 	return atomic_load_explicit(&a->nb_clients, memory_order_relaxed);
 }
+
+/* Any thread: the adapter's open client with this prefix, held; NULL if there is none. */
+struct vnic_client *vnic__client_find(struct vnic_adapter *a, uint8_t prefix);
 
 /* Any thread: keep the handle from being closed. False: it is. */
 static inline bool vnic__client_hold(struct vnic_client *client)

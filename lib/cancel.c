@@ -17,6 +17,7 @@
 
 #define PREFETCH_AHEAD 8
 #define COMPLETE_BATCH 64
+#define NONE_BELOW (UINT64_C(1) << 62) /* off a mark: no NBL's position is below it */
 
 struct vnic_ticket *vnic_ticket_create(int numa_node)
 {
@@ -50,6 +51,7 @@ void vnic__ticket_begin(struct vnic_ticket *t, struct vnic_adapter *a, uint64_t 
 	t->done = NULL;
 	t->take = (struct vnic__take){.status = VNIC_STATUS_SEND_ABORTED};
 	t->nb_senders = vnic__adapter_senders(a);
+	t->slots = (1u << t->nb_senders) - 1;
 	for (uint32_t i = 0; i < t->nb_senders; i++) {
 		const struct vnic__ring *r = a->sender[i]->ring;
 
@@ -59,6 +61,16 @@ void vnic__ticket_begin(struct vnic_ticket *t, struct vnic_adapter *a, uint64_t 
 	}
 	/* relaxed: whoever destroys the adapter does so after this call */
 	atomic_fetch_add_explicit(&a->pending, 1, memory_order_relaxed);
+}
+
+void vnic__ticket_narrow(struct vnic_ticket *t, struct vnic_client *client)
+{
+	t->client = client;
+	/* relaxed: see vnic_sender_create() */
+	t->slots &= atomic_load_explicit(&client->slots, memory_order_relaxed);
+	for (uint32_t i = 0; i < t->nb_senders; i++)
+		if (!(t->slots >> i & 1))
+			t->mark[i] -= NONE_BELOW; /* for what is below a layer */
 }
 
 static void run_posted(struct vnic_control *c, struct vnic__post *p)
@@ -72,11 +84,17 @@ void vnic__ticket_post(struct vnic_ticket *t)
 	vnic__control_post(t->adapter->control, &t->post);
 }
 
+static bool take_ticket(struct vnic_ticket *t)
+{
+	/* A11 <- R11 */
+	return atomic_exchange_explicit(&t->state, TICKET_PENDING, memory_order_acquire) !=
+	       TICKET_PENDING;
+}
+
 static int post(struct vnic_adapter *a, struct vnic_client *client, uint64_t id, uint64_t mask,
 		struct vnic_ticket *t)
 {
-	/* A11 <- R11 */
-	if (atomic_exchange_explicit(&t->state, TICKET_PENDING, memory_order_acquire) == TICKET_PENDING)
+	if (!take_ticket(t))
 		return -EBUSY;
 	vnic__ticket_begin(t, a, id, mask);
 	t->client = client;
@@ -102,6 +120,20 @@ int vnic_client_cancel(struct vnic_client *client, uint64_t id, struct vnic_tick
 	if (rc != 0)
 		vnic__client_drop(client);
 	return rc;
+}
+
+int vnic_client_abort(struct vnic_client *client, struct vnic_ticket *t)
+{
+	if (!vnic__client_hold(client))
+		return -EBADF;
+	if (!take_ticket(t)) {
+		vnic__client_drop(client);
+		return -EBUSY;
+	}
+	vnic__ticket_begin(t, client->adapter, 0, 0);
+	vnic__ticket_narrow(t, client);
+	vnic__ticket_post(t);
+	return 0;
 }
 
 int vnic_adapter_abort(struct vnic_adapter *a, struct vnic_ticket *t)
@@ -260,7 +292,9 @@ static void enter_top(struct vnic_control *c, struct vnic_ticket *t)
 	t->visible_tsc = 0;
 	t->verdict = (struct vnic_verdict){.cancel_id = t->id};
 	t->level[0] = (struct vnic__level){.adapter = t->adapter};
-	for (uint32_t i = 0; i < t->nb_senders; i++) {
+	for (uint32_t slots = t->slots; slots != 0; slots &= slots - 1) {
+		uint32_t i = (uint32_t)__builtin_ctz(slots);
+
 		t->at[i].mark = t->mark[i];
 		walk(c, t, t->adapter->sender[i], t->late_from[i]);
 	}
@@ -304,7 +338,7 @@ static uint32_t slots_of(const struct vnic_ticket *t, uint32_t depth)
 	const struct vnic__level *above;
 
 	if (depth == 0)
-		return (1u << t->nb_senders) - 1;
+		return t->slots;
 	above = &t->level[depth - 1];
 	return 1u << above->adapter->layer->binding[above->next_lower - 1].sender->slot;
 }

@@ -38,8 +38,8 @@ struct vnic_control {
 	bool busy; /* it runs: what its callbacks issue waits for the next poll */
 
 	/* setup threads; of handles on two adapters there may be two */
-	rte_spinlock_t clients; /* for these four */
-	uint64_t prefix_open[4]; /* a bit for each prefix that an open client has */
+	rte_spinlock_t clients; /* for these four; taken by any thread that looks for a client */
+	struct vnic_client *client[256]; /* the open ones, by prefix */
 	struct vnic_client *closed_first; /* clients, the longest closed first */
 	struct vnic_client **closed_last;
 	uint32_t nb_closed;

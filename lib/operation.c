@@ -173,13 +173,24 @@ static void cancel_done(struct vnic_ticket *t)
 static void begin_cancel(struct vnic_adapter *a, struct vnic_request *r)
 {
 	struct vnic_ticket *t = &r->ticket;
+	bool all = r->code == VNIC_CONTROL_ABORT;
+	struct vnic_client *client = NULL;
 
 	if (vnic_request_cancelled(r)) { /* given up before it began: no effect */
 		vnic_request_complete(r, VNIC_STATUS_CANCELLED);
 		return;
 	}
+	if (all && r->argument != 0) {
+		client = vnic__client_find(a, (uint8_t)r->argument);
+		if (client == NULL) {
+			vnic_request_complete(r, VNIC_STATUS_INVALID_PARAMETER);
+			return;
+		}
+	}
 	vnic__request_hold(r); /* until the ticket is done */
-	vnic__ticket_begin(t, a, r->argument, UINT64_MAX);
+	vnic__ticket_begin(t, a, all ? 0 : r->argument, all ? 0 : UINT64_MAX);
+	if (client != NULL)
+		vnic__ticket_narrow(t, client);
 	t->done = cancel_done;
 	atomic_store_explicit(&t->state, TICKET_PENDING, memory_order_relaxed);
 	vnic_request_queue_insert(a->life.waiting, r);
@@ -207,6 +218,7 @@ static const struct operation {
 	[VNIC_CONTROL_DRAIN] = {"drain", begin_drain, VNIC_MAJOR_DEVICE_CONTROL, 0},
 	[VNIC_CONTROL_WAIT_LINK] = {"link", begin_wait_link, VNIC_MAJOR_DEVICE_CONTROL, 1},
 	[VNIC_CONTROL_CANCEL] = {"cancel", begin_cancel, VNIC_MAJOR_DEVICE_CONTROL, UINT64_MAX},
+	[VNIC_CONTROL_ABORT] = {"abort", begin_cancel, VNIC_MAJOR_DEVICE_CONTROL, UINT8_MAX},
 };
 
 const char *vnic_control_name(enum vnic_control_code code)
@@ -270,6 +282,12 @@ static void run_here(struct vnic_adapter *a, struct vnic_request *r)
 	a->control->busy = false;
 }
 
+/* Does not wait for the control thread. */
+static bool takes_back(enum vnic_control_code code)
+{
+	return code == VNIC_CONTROL_CANCEL || code == VNIC_CONTROL_ABORT;
+}
+
 /* Fill the request in, let it into the adapter. What it comes to, PENDING so far. */
 static uint32_t admit(struct vnic_adapter *a, enum vnic_control_code code, uint64_t argument,
 		      struct vnic_request *r)
@@ -292,8 +310,8 @@ static uint32_t admit(struct vnic_adapter *a, enum vnic_control_code code, uint6
 	if (!vnic__gate_enter(&a->operations))
 		return VNIC_STATUS_REDIRECTOR_NOT_STARTED;
 	r->leave = leave;
-	/* it does not wait for the control thread: a glance at the state */
-	if (code == VNIC_CONTROL_CANCEL && blank(a, r))
+	/* a glance at the state */
+	if (takes_back(code) && blank(a, r))
 		return VNIC_STATUS_INVALID_STATE;
 	return VNIC_STATUS_PENDING;
 }
@@ -309,7 +327,7 @@ static uint32_t issue(struct vnic_adapter *a, enum vnic_control_code code, uint6
 	status = admit(a, code, argument, r);
 	if (status != VNIC_STATUS_PENDING)
 		vnic_request_complete(r, status);
-	else if (code == VNIC_CONTROL_CANCEL)
+	else if (takes_back(code))
 		begin_cancel(a, r);
 	else if (here)
 		run_here(a, r);

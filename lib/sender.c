@@ -20,10 +20,8 @@ static bool take_prefix(struct vnic_control *c, uint8_t *prefix)
 {
 	for (int i = 0; i < 256; i++) {
 		*prefix = vnic_generate_partial_cancel_id(c);
-		if (*prefix == 0 || c->prefix_open[*prefix / 64] >> *prefix % 64 & 1)
-			continue;
-		c->prefix_open[*prefix / 64] |= UINT64_C(1) << *prefix % 64;
-		return true;
+		if (*prefix != 0 && c->client[*prefix] == NULL)
+			return true;
 	}
 	return false;
 }
@@ -74,19 +72,25 @@ static bool count_open(struct vnic_adapter *a)
 	return may;
 }
 
-/* A handle with a prefix; NULL with `error`. */
-static struct vnic_client *new_client(struct vnic_control *c, int *error)
+/* A handle with a prefix, its gate closed; NULL with `error`. */
+static struct vnic_client *new_client(struct vnic_adapter *a, int *error)
 {
+	struct vnic_control *c = a->control;
 	struct vnic_client *client;
 
 	rte_spinlock_lock(&c->clients);
 	*error = ENOMEM;
 	client = client_memory(c);
+	if (client != NULL)
+		atomic_init(&client->cancels.word, VNIC__GATE_CLOSED);
 	if (client != NULL && !take_prefix(c, &client->prefix)) {
 		*error = ENOSPC;
-		atomic_init(&client->cancels.word, VNIC__GATE_CLOSED);
 		keep_closed(c, client);
 		client = NULL;
+	}
+	if (client != NULL) {
+		client->adapter = a;
+		c->client[client->prefix] = client;
 	}
 	rte_spinlock_unlock(&c->clients);
 	return client;
@@ -95,7 +99,7 @@ static struct vnic_client *new_client(struct vnic_control *c, int *error)
 static void end_client(struct vnic_control *c, struct vnic_client *client)
 {
 	rte_spinlock_lock(&c->clients);
-	c->prefix_open[client->prefix / 64] &= ~(UINT64_C(1) << client->prefix % 64);
+	c->client[client->prefix] = NULL;
 	keep_closed(c, client);
 	rte_spinlock_unlock(&c->clients);
 }
@@ -103,16 +107,15 @@ static void end_client(struct vnic_control *c, struct vnic_client *client)
 struct vnic_client *vnic_client_open(struct vnic_adapter *a)
 {
 	int error;
-	struct vnic_client *client = new_client(a->control, &error);
+	struct vnic_client *client = new_client(a, &error);
 
 	if (client == NULL)
 		return vnic__fail(error);
-	client->adapter = a;
 	if (!count_open(a)) {
-		atomic_init(&client->cancels.word, VNIC__GATE_CLOSED);
 		end_client(a->control, client);
 		return vnic__fail(ESHUTDOWN);
 	}
+	vnic__gate_open(&client->cancels);
 	return client;
 }
 
@@ -135,6 +138,19 @@ int vnic_client_close(struct vnic_client *client)
 	rte_spinlock_unlock(&a->handles);
 	end_client(a->control, client);
 	return 0;
+}
+
+struct vnic_client *vnic__client_find(struct vnic_adapter *a, uint8_t prefix)
+{
+	struct vnic_control *c = a->control;
+	struct vnic_client *client;
+
+	rte_spinlock_lock(&c->clients);
+	client = c->client[prefix];
+	if (client != NULL && (client->adapter != a || !vnic__client_hold(client)))
+		client = NULL;
+	rte_spinlock_unlock(&c->clients);
+	return client;
 }
 
 uint8_t vnic_client_prefix(const struct vnic_client *client)
@@ -225,6 +241,8 @@ struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_n
 	s->nbl_base = pool->base;
 	s->open = true;
 	client->nb_senders++;
+	/* relaxed: who aborts the client has seen it open, and its NBLs sent */
+	atomic_fetch_or_explicit(&client->slots, 1u << s->slot, memory_order_relaxed);
 	if (s->slot == slot) {
 		a->sender[slot] = s;
 		/* R9 -> A9, and SC: see vnic__adapter_senders() */
@@ -243,5 +261,7 @@ int vnic_sender_destroy(struct vnic_sender *s)
 		return -EBUSY;
 	s->open = false;
 	s->client->nb_senders--;
+	/* relaxed: nothing is queued there any more */
+	atomic_fetch_and_explicit(&s->client->slots, ~(1u << s->slot), memory_order_relaxed);
 	return 0;
 }

@@ -21,6 +21,7 @@ struct vnic_ticket {
 	uint64_t mask;
 	uint64_t called_tsc;
 	uint32_t nb_senders;
+	uint32_t slots; /* a bit for each sender whose NBLs are meant */
 	uint64_t mark[VNIC_SENDERS_MAX];      /* tail at the call */
 	uint64_t late_from[VNIC_SENDERS_MAX]; /* settled at the call */
 	struct vnic__take take;
@@ -56,6 +57,9 @@ struct vnic_ticket {
 /* Any thread: fill t's caller's part for the adapter's queues as they are now, all senders
  * and a plain cancel. The ticket must not be pending. */
 void vnic__ticket_begin(struct vnic_ticket *t, struct vnic_adapter *a, uint64_t id, uint64_t mask);
+/* Any thread, after begin: those of the client only, which is held and dropped when the ticket
+ * is done. */
+void vnic__ticket_narrow(struct vnic_ticket *t, struct vnic_client *client);
 /* Any thread: hand it to the control thread. */
 void vnic__ticket_post(struct vnic_ticket *t);
 /* Control thread: apply it now. */

@@ -24,7 +24,7 @@
  * items [C..] of the contract that stand with the calls:
  *
  *   MiniportCancelSend, NdisCancelSendNetBufferLists   vnic_adapter_cancel, vnic_client_cancel,
- *                                     vnic_adapter_abort, layers                    C16-C40
+ *                                     vnic_adapter_abort, vnic_client_abort, layers C16-C40
  *   IoSetCancelRoutine, IoCancelIrp, IO_CSQ   vnic_request_set_cancel_routine,
  *                                     vnic_request_cancel, vnic_request_queue_*     C55-C63
  *   RxSetMinirdrCancelRoutine         vnic_request_set_minirdr_cancel_routine       C64-C66
@@ -230,7 +230,7 @@ void vnic_request_on_done(struct vnic_request *request, vnic_request_done *done,
 /* any: VNIC_STATUS_PENDING until it is complete, then its status; on a fresh request
  * VNIC_STATUS_SUCCESS. */
 uint32_t vnic_request_status(const struct vnic_request *request);
-/* any, on a completed request: the NBLs' account of a VNIC_CONTROL_CANCEL. */
+/* any, on a completed request: the NBLs' account of a VNIC_CONTROL_CANCEL or _ABORT. */
 void vnic_request_verdict(const struct vnic_request *request, struct vnic_verdict *verdict);
 
 /* any, and meant for a driver's callbacks: what the request carries. */
@@ -472,6 +472,8 @@ enum vnic_control_code {
 	VNIC_CONTROL_DRAIN,      /* until what was sent before the call is complete */
 	VNIC_CONTROL_WAIT_LINK,  /* until the link is up (argument 1) or down (0) */
 	VNIC_CONTROL_CANCEL,     /* cancel the id `argument` and wait for the verdict */
+	VNIC_CONTROL_ABORT,      /* the same for all that the client with the prefix `argument` has
+				    queued, or, 0, all clients; INVALID_PARAMETER there is none */
 	VNIC_CONTROL_CODES
 };
 
@@ -648,6 +650,10 @@ int vnic_adapter_cancel(struct vnic_adapter *adapter, uint64_t id, struct vnic_t
 int vnic_client_cancel(struct vnic_client *client, uint64_t id, struct vnic_ticket *ticket);
 /* any: every queued NBL of the adapter, whatever its id, 0 included. */
 int vnic_adapter_abort(struct vnic_adapter *adapter, struct vnic_ticket *ticket);
+/* any: every queued NBL that the client's senders have sent before this call, whatever its id,
+ * 0 included; the queues of other clients are not looked at [C16, C17, C22, C35]. Its work is
+ * what the client has queued. Errors: -EBUSY the ticket is pending; -EBADF a closed client. */
+int vnic_client_abort(struct vnic_client *client, struct vnic_ticket *ticket);
 
 /* any: 0 and the verdict, -EINPROGRESS while pending, -ENOENT never used. */
 int vnic_ticket_verdict(const struct vnic_ticket *ticket, struct vnic_verdict *verdict);

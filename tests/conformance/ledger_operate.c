@@ -73,6 +73,7 @@ static bool legal_end(enum vnic_control_code code, uint32_t status)
 	case VNIC_STATUS_CANCELLED: return true;
 	case VNIC_STATUS_REDIRECTOR_NOT_STARTED:
 		return code != VNIC_CONTROL_START && code != VNIC_CONTROL_STOP;
+	case VNIC_STATUS_INVALID_PARAMETER: return code == VNIC_CONTROL_ABORT; /* no such client */
 	case VNIC_STATUS_RESET_IN_PROGRESS: return code == VNIC_CONTROL_RESET;
 	case VNIC_STATUS_REDIRECTOR_STARTED: return code == VNIC_CONTROL_START;
 	case VNIC_STATUS_REDIRECTOR_STOPPED:
@@ -115,7 +116,8 @@ static const uint8_t weights[VNIC_CONTROL_CODES] = {
 	[VNIC_CONTROL_STOP] = 3, [VNIC_CONTROL_START] = 1, [VNIC_CONTROL_INITIALIZE] = 1,
 	[VNIC_CONTROL_RESTART] = 2, [VNIC_CONTROL_PAUSE] = 14, [VNIC_CONTROL_HALT] = 2,
 	[VNIC_CONTROL_RESET] = 10, [VNIC_CONTROL_POWER] = 5, [VNIC_CONTROL_REMOVE] = 1,
-	[VNIC_CONTROL_DRAIN] = 12, [VNIC_CONTROL_WAIT_LINK] = 2, [VNIC_CONTROL_CANCEL] = 10,
+	[VNIC_CONTROL_DRAIN] = 12, [VNIC_CONTROL_WAIT_LINK] = 2, [VNIC_CONTROL_CANCEL] = 8,
+	[VNIC_CONTROL_ABORT] = 2,
 };
 
 static enum vnic_control_code choose(struct rig_operator *o, uint64_t *argument)
@@ -127,6 +129,7 @@ static enum vnic_control_code choose(struct rig_operator *o, uint64_t *argument)
 		dice -= weights[++code];
 	*argument = code == VNIC_CONTROL_CANCEL ? rig_random(&o->seed) % 8 + 1 :
 		    code == VNIC_CONTROL_START ? 1 :
+		    code == VNIC_CONTROL_ABORT ? rig_roll(&o->seed, 12) :
 		    code == VNIC_CONTROL_WAIT_LINK ? rig_roll(&o->seed, 2) : 0;
 	return (enum vnic_control_code)code;
 }

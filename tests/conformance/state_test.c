@@ -263,7 +263,8 @@ static void c41_operations_that_do_not_exist(void **state)
 	} wrong[] = {
 		{0, 0}, {VNIC_CONTROL_CODES, 0}, {1000, 0}, {UINT32_MAX, 0},
 		{VNIC_CONTROL_START, 2}, {VNIC_CONTROL_STOP, 1}, {VNIC_CONTROL_PAUSE, 1},
-		{VNIC_CONTROL_POWER, 2}, {VNIC_CONTROL_WAIT_LINK, 2}, {VNIC_CONTROL_CANCEL, 0}};
+		{VNIC_CONTROL_POWER, 2}, {VNIC_CONTROL_WAIT_LINK, 2}, {VNIC_CONTROL_CANCEL, 0},
+		{VNIC_CONTROL_ABORT, 256}, {VNIC_CONTROL_ABORT, 77}};
 	struct bed *b = open_bed(false);
 	struct picture before, after;
 
