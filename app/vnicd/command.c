@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow.h"
 #include "options.h"
 #include "vnicd.h"
+#include "words.h"
 
 const struct command commands[] = {
 	{.name = "start", .code = VNIC_CONTROL_START, .fixed = 1,
@@ -31,8 +33,12 @@ const struct command commands[] = {
 	{.name = "drain", .code = VNIC_CONTROL_DRAIN, .help = "wait until what was sent before has left"},
 	{.name = "link", .code = VNIC_CONTROL_WAIT_LINK, .argument = "down|up", .choice = {"down", "up"},
 	 .help = "wait for the link"},
-	{.name = "cancel", .code = VNIC_CONTROL_CANCEL, .argument = "ID",
-	 .help = "take back what is queued under the id, answer the verdict"},
+	{.name = "cancel", .code = VNIC_CONTROL_CANCEL, .argument = "ID|[face FACE] [flow FLOW]",
+	 .help = "take back what is queued under the id, of the face, of the flow; answer the verdict"},
+	{.name = "cancel_face", .code = VNIC_CONTROL_ABORT, .of_face = true,
+	 .help = "take back all that the face has queued, answer the verdict"},
+	{.name = "cancel_flow", .code = VNIC_CONTROL_CANCEL, .of_face = true, .argument = FLOW_WORDS,
+	 .help = "take back what is queued of the flow, answer the verdict"},
 };
 const size_t nb_commands = sizeof(commands) / sizeof(commands[0]);
 
@@ -44,38 +50,109 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-static int read_argument(const struct command *c, const char *word, uint64_t *argument, char *why,
-			 size_t len)
+static int read_choice(const struct command *c, struct words *w, uint64_t *argument, char *why,
+		       size_t len)
 {
-	bool wrong = true;
-
-	if (c->choice[0] == NULL) {
-		wrong = word == NULL || conf_number(word, CONF_HEX, argument) != 0 || *argument == 0;
-		if (wrong)
-			snprintf(why, len, "%s: ID is a number from 1 to 2^64-1, decimal or 0x...", c->name);
-		return wrong ? -1 : 0;
-	}
-	for (uint64_t i = 0; i < 2 && word != NULL; i++)
-		if (strcmp(word, c->choice[i]) == 0) {
+	for (uint64_t i = 0; i < 2; i++)
+		if (words_take(w, c->choice[i])) {
 			*argument = i;
-			wrong = false;
+			return 0;
 		}
-	if (wrong)
-		snprintf(why, len, "%s: the word after the adapter is %s or %s", c->name, c->choice[0],
-			 c->choice[1]);
-	return wrong ? -1 : 0;
+	snprintf(why, len, "%s: the word after the adapter is %s or %s", c->name, c->choice[0],
+		 c->choice[1]);
+	return -1;
 }
 
-int command_read(struct vnicd *d, const struct command *c, char *words, struct order *o, char *why,
-		 size_t len)
-{
-	static const char between[] = " \t,";
-	char *save = NULL;
-	const char *word = strtok_r(words, between, &save);
+/* ---- what to cancel ---- */
 
-	*o = (struct order){.command = c, .argument = c->fixed, .timeout_ms = COMMAND_MS_DEFAULT};
-	for (uint32_t i = 0; word != NULL && i < d->conf.nb_adapters; i++)
-		if (strcmp(d->conf.adapter[i].name, word) == 0) {
+static int read_id(struct order *o, struct words *w, char *why, size_t len)
+{
+	if (w->now == NULL || conf_number(w->now, CONF_HEX, &o->argument) != 0 || o->argument == 0) {
+		snprintf(why, len, "%s: ID is a number from 1 to 2^64-1, decimal or 0x...; or face FACE, or "
+			 "flow PROTO SRC SPORT DST DPORT", o->command->name);
+		return -1;
+	}
+	words_next(w);
+	return 0;
+}
+
+static int read_flow(struct order *o, const struct vnicd_face *face, struct words *w, char *why,
+		     size_t len)
+{
+	char cause[200];
+	struct flow flow;
+	uint32_t rule;
+
+	if (flow_read(&flow, w, cause, sizeof(cause)) != 0 ||
+	    flow_id(&flow, face, &o->argument, &rule, cause, sizeof(cause)) != 0) {
+		snprintf(why, len, "%s: %s", o->command->name, cause);
+		return -1;
+	}
+	if (o->argument == 0) {
+		snprintf(why, len, "%s: no rule of face %s applies to this flow: it has no id to cancel by",
+			 o->command->name, face->conf->name);
+		return -1;
+	}
+	o->code = VNIC_CONTROL_CANCEL;
+	return 0;
+}
+
+static void of_face(struct order *o, const struct vnicd_face *face)
+{
+	o->code = VNIC_CONTROL_ABORT;
+	o->argument = vnic_client_prefix(vnic_face_client(face->face));
+}
+
+/* The face of the adapter that a flow is of, if there is but one. */
+static const struct vnicd_face *only_face(const struct vnicd *d, const struct vnic_adapter *a)
+{
+	const struct vnicd_face *only = NULL;
+
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
+		if (d->adapter[d->conf.face[i].adapter_index].adapter != a)
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = &d->face[i];
+	}
+	return only;
+}
+
+/* "ID", "face FACE", "flow FLOW" or "face FACE flow FLOW" */
+static int read_target(struct vnicd *d, struct order *o, struct words *w, char *why, size_t len)
+{
+	const struct vnicd_face *face = NULL;
+
+	if (words_take(w, "face")) {
+		face = flow_face(d, w->now);
+		if (face == NULL || d->adapter[face->conf->adapter_index].adapter != o->adapter) {
+			snprintf(why, len, "%s: adapter %s has no such face", o->command->name, o->name);
+			return -1;
+		}
+		words_next(w);
+		of_face(o, face);
+		return words_take(w, "flow") ? read_flow(o, face, w, why, len) : 0;
+	}
+	if (!words_take(w, "flow"))
+		return read_id(o, w, why, len);
+	face = only_face(d, o->adapter);
+	if (face == NULL) {
+		snprintf(why, len, "%s: adapter %s has several faces or none; write face FACE flow ...",
+			 o->command->name, o->name);
+		return -1;
+	}
+	return read_flow(o, face, w, why, len);
+}
+
+/* ---- the order ---- */
+
+/* ADAPTER ARGUMENT */
+static int read_adapter(struct vnicd *d, struct order *o, struct words *w, char *why, size_t len)
+{
+	const struct command *c = o->command;
+
+	for (uint32_t i = 0; w->now != NULL && i < d->conf.nb_adapters; i++)
+		if (strcmp(d->conf.adapter[i].name, w->now) == 0) {
 			o->name = d->conf.adapter[i].name;
 			o->adapter = d->adapter[i].adapter;
 		}
@@ -85,31 +162,69 @@ int command_read(struct vnicd *d, const struct command *c, char *words, struct o
 			 c->argument != NULL ? c->argument : "");
 		return -1;
 	}
-	if (c->argument != NULL &&
-	    read_argument(c, strtok_r(NULL, between, &save), &o->argument, why, len) != 0)
+	words_next(w);
+	if (c->argument == NULL)
+		return 0;
+	return c->choice[0] != NULL ? read_choice(c, w, &o->argument, why, len) :
+				      read_target(d, o, w, why, len);
+}
+
+/* FACE [FLOW] */
+static int read_face(struct vnicd *d, struct order *o, struct words *w, char *why, size_t len)
+{
+	const struct vnicd_face *face = flow_face(d, w->now);
+	const struct vnicd_adapter *a;
+
+	if (face == NULL) {
+		snprintf(why, len, "%s: no such face; %s FACE%s%s [TIMEOUT_MS]", o->command->name,
+			 o->command->name, o->command->argument != NULL ? " " : "",
+			 o->command->argument != NULL ? o->command->argument : "");
 		return -1;
-	word = strtok_r(NULL, between, &save);
-	if (word != NULL && (conf_number(word, 0, &o->timeout_ms) != 0 || o->timeout_ms == 0 ||
-			     o->timeout_ms > COMMAND_MS_MAX)) {
+	}
+	a = &d->adapter[face->conf->adapter_index];
+	o->name = a->conf->name;
+	o->adapter = a->adapter;
+	words_next(w);
+	of_face(o, face);
+	return o->command->argument != NULL ? read_flow(o, face, w, why, len) : 0;
+}
+
+int command_read(struct vnicd *d, const struct command *c, char *text, struct order *o, char *why,
+		 size_t len)
+{
+	struct words w = words_begin(text);
+
+	*o = (struct order){.command = c, .code = c->code, .argument = c->fixed,
+			    .timeout_ms = COMMAND_MS_DEFAULT};
+	if ((c->of_face ? read_face : read_adapter)(d, o, &w, why, len) != 0)
+		return -1;
+	if (w.now != NULL && (conf_number(w.now, 0, &o->timeout_ms) != 0 || o->timeout_ms == 0 ||
+			      o->timeout_ms > COMMAND_MS_MAX)) {
 		snprintf(why, len, "%s: TIMEOUT_MS is a number from 1 to %d", c->name, COMMAND_MS_MAX);
 		return -1;
 	}
-	if (strtok_r(NULL, between, &save) != NULL) {
-		snprintf(why, len, "%s: too many words; %s ADAPTER%s%s [TIMEOUT_MS]", c->name, c->name,
-			 c->argument != NULL ? " " : "", c->argument != NULL ? c->argument : "");
+	if (w.now != NULL && words_next(&w) != NULL) {
+		snprintf(why, len, "%s: too many words; %s %s%s%s [TIMEOUT_MS]", c->name, c->name,
+			 c->of_face ? "FACE" : "ADAPTER", c->argument != NULL ? " " : "",
+			 c->argument != NULL ? c->argument : "");
 		return -1;
 	}
 	return 0;
+}
+
+bool command_cancels(const struct order *o)
+{
+	return o->code == VNIC_CONTROL_CANCEL || o->code == VNIC_CONTROL_ABORT;
 }
 
 void command_issue(const struct order *o, struct vnic_request *r)
 {
 	bool post;
 
-	if (o->command->code == VNIC_CONTROL_STOP)
+	if (o->code == VNIC_CONTROL_STOP)
 		vnic_adapter_stop(o->adapter, r, &post);
 	else
-		vnic_adapter_request(o->adapter, o->command->code, o->argument, r);
+		vnic_adapter_request(o->adapter, o->code, o->argument, r);
 }
 
 void command_answer(const struct order *o, const struct vnic_request *r, char text[COMMAND_TEXT])
@@ -122,8 +237,11 @@ void command_answer(const struct order *o, const struct vnic_request *r, char te
 		     "{\"operation\":\"%s\",\"adapter\":\"%s\",\"status\":\"%s\",\"state\":\"%s\"",
 		     o->command->name, o->name, vnic_status_name(status),
 		     vnic_state_name(vnic_adapter_state(o->adapter)));
-	if (o->command->code == VNIC_CONTROL_CANCEL && status == VNIC_STATUS_SUCCESS) {
+	if (command_cancels(o) && status == VNIC_STATUS_SUCCESS) {
 		vnic_request_verdict(r, &v);
+		if (v.cancel_id != 0)
+			n += snprintf(text + n, COMMAND_TEXT - (size_t)n, ",\"id\":\"%#" PRIx64 "\"",
+				      v.cancel_id);
 		n += snprintf(text + n, COMMAND_TEXT - (size_t)n,
 			      ",\"aborted_nbls\":%" PRIu64 ",\"aborted_packets\":%" PRIu64
 			      ",\"too_late\":%" PRIu64 ",\"unknown\":%d,\"latency_ns\":%" PRIu64,

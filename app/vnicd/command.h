@@ -6,12 +6,13 @@
 #ifndef VNICD_COMMAND_H
 #define VNICD_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <vnic.h>
 
-#define COMMAND_TEXT 256
+#define COMMAND_TEXT 384
 #define COMMAND_MS_DEFAULT 12000
 #define COMMAND_MS_MAX 3600000
 
@@ -23,7 +24,8 @@ struct command {
 	const char *help;
 	enum vnic_control_code code;
 	uint64_t fixed; /* the argument where the user gives none */
-	const char *choice[2]; /* the words for the arguments 0 and 1, NULL: a cancel id */
+	const char *choice[2]; /* the words for the arguments 0 and 1, NULL: what to cancel */
+	bool of_face; /* begins with a face instead of an adapter */
 };
 
 extern const struct command commands[];
@@ -34,16 +36,19 @@ struct order {
 	const struct command *command;
 	const char *name; /* of the adapter, as the configuration has it */
 	struct vnic_adapter *adapter;
+	enum vnic_control_code code;
 	uint64_t argument;
 	uint64_t timeout_ms; /* then the request is cancelled */
 };
 
-/* Read "ADAPTER [ARGUMENT] [TIMEOUT_MS]", words separated by blanks or commas; `words` is
- * cut into pieces. 0, or -1 and one line in `why`. */
+/* Read "ADAPTER [ARGUMENT] [TIMEOUT_MS]", or FACE for ADAPTER, words separated by blanks or
+ * commas; `words` is cut into pieces. 0, or -1 and one line in `why`. */
 int command_read(struct vnicd *d, const struct command *command, char *words, struct order *order,
 		 char *why, size_t len);
 const struct command *command_find(const char *name);
 
+/* Does it take sends back, so that its request has a verdict? */
+bool command_cancels(const struct order *order);
 /* Issue it; the request is fresh. */
 void command_issue(const struct order *order, struct vnic_request *request);
 /* The answer to a completed request, one line of JSON. */

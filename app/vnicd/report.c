@@ -10,6 +10,7 @@
 #include <rte_ethdev.h>
 
 #include "bars.h"
+#include "ids.h"
 
 static void add(struct vnic_adapter_stats *sum, const struct vnic_adapter_stats *one)
 {
@@ -81,6 +82,17 @@ static void row1(const char *name, uint64_t n)
 		printf("  %-20s %14" PRIu64 "\n", name, n);
 }
 
+/* Of a face whose ids are not all made by one rule: which made how many. */
+static void id_rows(const struct conf_face *conf, const struct vnic_face_stats *f)
+{
+	char text[IDS_RULE_TEXT];
+
+	for (uint32_t i = 0; i < conf->nb_rules && (conf->nb_rules > 1 || f->unmarked != 0); i++)
+		printf("    id by %-16s %12" PRIu64 "\n", ids_rule_text(&conf->rule[i], text), f->matched[i]);
+	if (f->unmarked != 0)
+		printf("    %-22s %12" PRIu64 "\n", "unmarked", f->unmarked);
+}
+
 static void table(const struct vnicd *d)
 {
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
@@ -121,6 +133,7 @@ static void table(const struct vnicd *d)
 		vnic_face_stats_get(d->face[i].face, &f);
 		printf("  %-20s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 "\n",
 		       d->conf.face[i].name, f.received, f.sent, f.aborted, f.dropped);
+		id_rows(&d->conf.face[i], &f);
 	}
 }
 

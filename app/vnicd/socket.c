@@ -7,6 +7,7 @@
 #include "vnicd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "flow.h"
 
 #define CLIENTS 16
 #define LINE 256
@@ -124,6 +126,22 @@ static void say_state(struct vnicd *d, struct socket_client *c, const char *name
 	say_error(c, "state: no such adapter; list names them, then state ADAPTER");
 }
 
+static void say_id(struct vnicd *d, struct socket_client *c, char *words)
+{
+	char text[COMMAND_TEXT], why[COMMAND_TEXT - 16];
+	struct flow_answer a;
+	int n;
+
+	n = snprintf(why, sizeof(why), "id: ");
+	if (flow_ask(d, words, &a, why + n, sizeof(why) - (size_t)n) != 0) {
+		say_error(c, why);
+		return;
+	}
+	snprintf(text, sizeof(text), "{\"face\":\"%s\",\"id\":\"%#" PRIx64 "\",\"rule\":%u,\"by\":\"%s\"}",
+		 a.face->conf->name, a.id, a.rule, a.by);
+	say(c, text);
+}
+
 static void begin(struct vnicd *d, struct socket_client *c, char *line)
 {
 	char why[COMMAND_TEXT - 16];
@@ -141,8 +159,12 @@ static void begin(struct vnicd *d, struct socket_client *c, char *line)
 		say_state(d, c, words);
 		return;
 	}
+	if (strcmp(line, "id") == 0) {
+		say_id(d, c, words);
+		return;
+	}
 	if (command == NULL) {
-		snprintf(why, sizeof(why), "%.32s: no such operation; list, state, start, stop, pause, "
+		snprintf(why, sizeof(why), "%.32s: no such operation; list, state, id, start, stop, pause, "
 			 "restart, reset, drain, cancel, ... are", line);
 		say_error(c, why);
 		return;

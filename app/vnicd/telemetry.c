@@ -7,6 +7,7 @@
 #include "vnicd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -17,10 +18,13 @@
 #include <rte_telemetry.h>
 
 #include "command.h"
+#include "flow.h"
+#include "ids.h"
 
 #define FOLDER "/vnic/"
-#define PARAM_MAX 128
+#define PARAM_MAX 256
 #define WHY_MAX 256
+#define HELP_MAX 128 /* the telemetry library's */
 
 static struct vnicd *_Atomic daemon_now;
 /* held by a command while it uses the daemon, so that the daemon does not end under it */
@@ -124,7 +128,7 @@ static void say_answer(struct rte_tel_data *data, const struct order *o,
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_string(data, "status", vnic_status_name(status));
 	rte_tel_data_add_dict_string(data, "state", vnic_state_name(vnic_adapter_state(o->adapter)));
-	if (o->command->code != VNIC_CONTROL_CANCEL || status != VNIC_STATUS_SUCCESS)
+	if (!command_cancels(o) || status != VNIC_STATUS_SUCCESS)
 		return;
 	vnic_request_verdict(r, &v);
 	rte_tel_data_add_dict_u64(data, "cancel_id", v.cancel_id);
@@ -202,6 +206,44 @@ static int latency(struct vnicd *d, char *params, struct rte_tel_data *data)
 	return 0;
 }
 
+/* Which id has this flow? */
+static int id(struct vnicd *d, char *params, struct rte_tel_data *data)
+{
+	struct flow_answer a;
+	char why[WHY_MAX], text[20];
+
+	if (flow_ask(d, params, &a, why, sizeof(why)) != 0)
+		return say_error(data, why);
+	snprintf(text, sizeof(text), "%#" PRIx64, a.id);
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_string(data, "face", a.face->conf->name);
+	rte_tel_data_add_dict_string(data, "id", text);
+	rte_tel_data_add_dict_u64(data, "rule", a.rule);
+	rte_tel_data_add_dict_string(data, "by", a.by);
+	return 0;
+}
+
+/* A face's rules and the packets that each has marked. */
+static int ids(struct vnicd *d, char *params, struct rte_tel_data *data)
+{
+	const struct vnicd_face *face = flow_face(d, params);
+	char key[RTE_TEL_MAX_STRING_LEN], text[IDS_RULE_TEXT];
+	struct vnic_face_stats s;
+
+	if (face == NULL)
+		return say_error(data, "no such face; /vnic/ids,FACE");
+	vnic_face_stats_get(face->face, &s);
+	rte_tel_data_start_dict(data);
+	for (uint32_t i = 0; i < face->conf->nb_rules; i++) {
+		snprintf(key, sizeof(key), "rule_%u", i + 1);
+		rte_tel_data_add_dict_string(data, key, ids_rule_text(&face->conf->rule[i], text));
+		snprintf(key, sizeof(key), "rule_%u_packets", i + 1);
+		rte_tel_data_add_dict_u64(data, key, s.matched[i]);
+	}
+	rte_tel_data_add_dict_u64(data, "unmarked_packets", s.unmarked);
+	return 0;
+}
+
 static const struct {
 	const char *path;
 	const char *help;
@@ -211,6 +253,9 @@ static const struct {
 	{"/vnic/stats", "Account of an adapter. Parameters: ADAPTER", stats},
 	{"/vnic/state", "State of an adapter. Parameters: ADAPTER", state},
 	{"/vnic/latency", "Cancel latencies in ns. Parameters: ADAPTER", latency},
+	{"/vnic/id", "Cancel id of a flow. Parameters: FACE,PROTO,SRC,SPORT,DST,DPORT[,vlan,N][,dscp,N][,label,N]",
+	 id},
+	{"/vnic/ids", "Rules of a face and what they marked. Parameters: FACE", ids},
 };
 
 static int run(const char *path, const char *params, struct rte_tel_data *data)
@@ -236,7 +281,7 @@ static int run(const char *path, const char *params, struct rte_tel_data *data)
 
 int vnicd_telemetry_start(struct vnicd *d)
 {
-	char path[64], help[64];
+	char path[64], help[HELP_MAX];
 
 	atomic_store(&daemon_now, d);
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++)
@@ -245,8 +290,8 @@ int vnicd_telemetry_start(struct vnicd *d)
 		const char *argument = commands[i].argument;
 
 		snprintf(path, sizeof(path), FOLDER "%s", commands[i].name);
-		snprintf(help, sizeof(help), "Parameters: ADAPTER%s%s[,TIMEOUT_MS]",
-			 argument != NULL ? "," : "", argument != NULL ? argument : "");
+		snprintf(help, sizeof(help), "Parameters: %s%s%s[,TIMEOUT_MS]",
+			 commands[i].of_face ? "FACE" : "ADAPTER", argument != NULL ? "," : "", argument != NULL ? argument : "");
 		rte_telemetry_register_cmd(path, run, help);
 	}
 	return 0;

@@ -275,6 +275,193 @@ def case_link():
     assert t["media disconnected"][0] > 0 and t["sent"][0] > 0, t
 
 
+# ---- ids of flows ----
+
+class Capture:
+    """Frames of flows, each frame with its flow's name and a number of its own."""
+
+    def __init__(self, path):
+        self.file = open(path, "wb")
+        self.file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        self.number = 0
+
+    def put(self, name, headers):
+        frame = headers + struct.pack("!4s8sI", b"FLOW", name.encode(), self.number) + b"." * 30
+        self.number += 1
+        self.file.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
+
+    def close(self):
+        self.file.close()
+
+
+def headers(protocol, source, sport, destination, dport, vlan=0, dscp=0, label=0):
+    """Ethernet, IP, UDP or TCP, as far as a flow tells them."""
+    frame = b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01"
+    if vlan:
+        frame += struct.pack("!HH", 0x8100, 0xa000 | vlan)
+    l4 = struct.pack("!HH", sport, dport)
+    l4 += struct.pack("!HH", 54, 0) if protocol == 17 else struct.pack("!IIBBHHH", 1, 1, 0x50, 0x10, 9, 0, 0)
+    if ":" in source:
+        frame += struct.pack("!HIHBB", 0x86dd, 6 << 28 | dscp << 22 | label, len(l4) + 46, protocol, 64)
+        frame += socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, destination)
+    else:
+        frame += struct.pack("!HBBHHHBBH", 0x800, 0x45, dscp << 2, len(l4) + 66, 1, 0x4000, 64, protocol, 0)
+        frame += socket.inet_aton(source) + socket.inet_aton(destination)
+    return frame + l4
+
+
+def tagged(path):
+    """How many frames of each flow a capture file has; each at most once, in their order."""
+    count, last = {}, {}
+    with open(path, "rb") as f:
+        f.read(24)
+        while len(head := f.read(16)) == 16:
+            data = f.read(struct.unpack("<I", head[8:12])[0])
+            at = data.index(b"FLOW")
+            name, number = data[at + 4:at + 12].rstrip(b"\0").decode(), struct.unpack("!I", data[at + 12:at + 16])[0]
+            assert number > last.get(name, -1), (name, number)
+            last[name] = number
+            count[name] = count.get(name, 0) + 1
+    return count
+
+
+class Telemetry:
+    def __init__(self):
+        name = "dpdk_telemetry.v2"
+        path = [os.path.join(folder, name) for top in (WORK, "/var/run/dpdk")
+                for folder, _, files in os.walk(top) if name in files and "vnicop%d" % os.getpid() in folder]
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.connect(path[0])
+        self.socket.recv(1024)
+
+    def ask(self, command):
+        self.socket.send(command.encode())
+        return next(iter(json.loads(self.socket.recv(65536)).values()))
+
+
+UDP, TCP, EACH = 17, 6, 400
+# flow: what its frames have, in words, the rule of f0 below that marks it
+FLOWS = {
+    "a": ((UDP, "10.0.0.1", 1000, "10.0.0.2", 80), {}, "udp 10.0.0.1 1000 10.0.0.2 80", 5),
+    "b": ((UDP, "10.0.0.1", 1001, "10.0.0.2", 80), {}, "udp 10.0.0.1 1001 10.0.0.2 80", 5),
+    "port": ((UDP, "10.0.0.1", 1000, "10.0.0.2", 5001), {}, "udp 10.0.0.1 1000 10.0.0.2 5001", 1),
+    "vlan": ((TCP, "10.0.0.1", 1000, "10.0.0.2", 80), {"vlan": 7}, "tcp 10.0.0.1 1000 10.0.0.2 80 vlan 7", 2),
+    "dscp": ((TCP, "10.0.0.1", 1000, "10.0.0.2", 80), {"dscp": 46}, "tcp 10.0.0.1 1000 10.0.0.2 80 dscp 46", 3),
+    "label": ((UDP, "2001:db8::1", 1000, "2001:db8::2", 80), {"label": 0x12345},
+              "udp 2001:db8::1 1000 2001:db8::2 80 label 0x12345", 4),
+    "six": ((TCP, "2001:db8::1", 1000, "2001:db8::2", 80), {}, "tcp 2001:db8::1 1000 2001:db8::2 80", 5),
+    "kept": ((UDP, "10.0.0.1", 1002, "10.0.0.2", 80), {}, "udp 10.0.0.1 1002 10.0.0.2 80", 5),
+}
+
+
+def captures():
+    c = Capture(WORK + "/f0.pcap")
+    for _ in range(EACH):
+        for name, (tuple_, more, _, _) in FLOWS.items():
+            c.put(name, headers(*tuple_, **more))
+    c.close()
+    c = Capture(WORK + "/f1.pcap")
+    for i in range(EACH):
+        c.put("f1", headers(UDP, "10.0.0.9", 9, "10.0.0.2", 9, vlan=9 if i % 4 == 0 else 0))
+    c.close()
+    Capture(WORK + "/f2.pcap").close()
+
+
+def case_ids():
+    """Cancels by id, by flow and of a face: on the wire exactly what was aborted is missing."""
+    captures()
+    os.environ["XDG_RUNTIME_DIR"] = WORK
+    face = "[face f%d]\nport = net_pcap_f%d,rx_pcap=" + WORK + "/f%d.pcap\nid = %s\n"
+    d = Daemon("[adapter wire]\nport = net_pcap_wire,tx_pcap=%s/wire.pcap\npackets_per_s = 200\n" % WORK +
+               face % (0, 0, 0, "port 5001, vlan 7, dscp 46, label, flow") + face % (1, 1, 1, "vlan 9, port 7777") +
+               face % (2, 2, 2, "bytes 26 4, bytes 70 2, flow"))
+    c, t = Client(), Telemetry()
+    ids, aborted = {}, {}
+    for name, (_, _, words, rule) in FLOWS.items():
+        answer = c.ask("id f0 " + words)
+        assert answer["rule"] == rule and answer["face"] == "f0", (name, answer)
+        assert answer == t.ask("/vnic/id,f0," + words.replace(" ", ",")), (name, answer)
+        ids[name] = int(answer["id"], 16)
+    assert len(set(ids.values())) == len(ids), ids
+    prefix = ids["port"] >> 56
+    assert ids["port"] == prefix << 56 | 5001 and ids["vlan"] == prefix << 56 | 1 << 53 | 7, ids
+    assert ids["label"] == prefix << 56 | 3 << 53 | 0x12345, ids
+    seen = t.ask("/vnic/ids,f0")
+    for i, n in enumerate((1, 1, 1, 1, 4)):
+        assert seen["rule_%d_packets" % (i + 1)] == n * EACH, seen
+    assert seen["rule_1"] == "port 5001" and seen["unmarked_packets"] == 0, seen
+
+    def took(name, answer):
+        assert answer["status"] == "SUCCESS" and answer["aborted_packets"] > EACH // 8, (name, answer)
+        aborted[name] = answer["aborted_packets"]
+
+    took("a", c.ask("cancel wire %d" % ids["a"]))
+    took("port", c.ask("cancel wire face f0 flow %s 5000" % FLOWS["port"][2]))
+    took("vlan", t.ask("/vnic/cancel_flow,f0," + FLOWS["vlan"][2].replace(" ", ",")))
+    took("label", c.ask("cancel_flow f0 " + FLOWS["label"][2]))
+    took("six", t.ask("/vnic/cancel,wire,face,f0,flow," + FLOWS["six"][2].replace(" ", ",")))
+    again = c.ask("cancel wire %#x" % ids["a"])
+    assert again["unknown"] == 1 and again["aborted_packets"] == 0, again
+    # what no rule marks: no id, no cancel by flow; of the whole face all the same
+    other = "udp 10.0.0.9 9 10.0.0.2 9"
+    assert c.ask("id f1 " + other) == {"face": "f1", "id": "0", "rule": 0, "by": "none"}
+    assert "no id to cancel by" in c.ask("cancel wire face f1 flow " + other)["error"]
+    assert c.ask("id f1 %s vlan 9" % other)["by"] == "vlan 9"
+    assert t.ask("/vnic/ids,f1")["unmarked_packets"] == EACH * 3 // 4
+    took("f1", t.ask("/vnic/cancel_face,f1"))
+    answer = c.ask("cancel wire face f1")
+    assert answer["status"] == "SUCCESS" and answer["aborted_packets"] == 0, answer
+    # bytes: where the flow tells them, and where it does not
+    answer = c.ask("id f2 udp 10.1.2.3 9 10.0.0.2 9")
+    assert answer["by"] == "bytes 26 4" and int(answer["id"], 16) & 0xffffffff == 0x0a010203, answer
+    answer = c.ask("id f2 udp 10.1.2.3 9 10.0.0.2 9 vlan 5")
+    assert "rule 1, bytes 26 4, goes by what a flow does not tell" in answer["error"], answer
+    expect(c, "drain wire 60000", "SUCCESS")
+    d.end()
+    wire = tagged(WORK + "/wire.pcap")
+    for name in list(FLOWS) + ["f1"]:
+        assert wire[name] == EACH - aborted.get(name, 0), (name, wire, aborted)
+    out = open(WORK + "/out").read()
+    assert re.search(r"id by label +%d" % EACH, out) and re.search(r"unmarked +%d" % (EACH * 3 // 4), out), out
+    print("aborted:", aborted, "on the wire:", wire)
+
+
+def case_ids_refused():
+    """Questions that have no answer and rules that cannot be: one line each."""
+    d = Daemon(SLOW + "adapter = a\n[adapter b]\nport = net_null2\npackets_per_s = 10\n"
+               "[face g]\nport = net_null3\nadapter = b\n[face h]\nport = net_null4\nadapter = b\n")
+    c = Client()
+    good = "udp 10.0.0.1 1 10.0.0.2 2"
+    for line, why in {
+            "id": "no such face", "id nobody " + good: "no such face", "id f": "PROTO is tcp",
+            "id f ip 10.0.0.1 1 10.0.0.2 2": "PROTO is tcp", "id f udp 10.0.0 1 10.0.0.2 2": "SRC is an address",
+            "id f udp": "SRC is an address", "id f udp 10.0.0.1 1": "DST is an address of IPv4",
+            "id f udp 10.0.0.1 1 ::1 2": "DST is an address of IPv4",
+            "id f udp ::1 1 1.1.1.1 2": "DST is an address of IPv6",
+            "id f udp 10.0.0.1 65536 10.0.0.2 2": "SPORT and DPORT are 0..65535",
+            "id f icmp 10.0.0.1 1 10.0.0.2 0": "SPORT and DPORT are 0..0 of icmp",
+            "id f udp 10.0.0.1 1 10.0.0.2": "SPORT and DPORT are", "id f %s vlan" % good: "vlan is 1..4095",
+            "id f %s vlan 4096" % good: "vlan is 1..4095", "id f %s dscp 64" % good: "dscp is 0..63",
+            "id f %s label 5" % good: "IPv4 has no label", "id f %s more" % good: "too many words",
+            "id f %s 5000" % good: "too many words", "cancel a": "ID is a number", "cancel a face": "has no such face",
+            "cancel a face g": "adapter a has no such face", "cancel b flow " + good: "has several faces",
+            "cancel a flow": "PROTO is tcp", "cancel a flow %s 0" % good: "TIMEOUT_MS is a number",
+            "cancel a flow %s 1 2" % good: "too many words", "cancel_face": "no such face; cancel_face FACE",
+            "cancel_face a": "no such face", "cancel_face f x": "TIMEOUT_MS", "cancel_flow f": "PROTO is tcp"}.items():
+        answer = c.ask(line)
+        assert why in answer.get("error", ""), (line, answer)
+    assert c.ask("cancel a flow %s 5000" % good)["unknown"] == 1
+    assert c.ask("cancel b face h flow " + good)["unknown"] == 1
+    assert c.ask("id f icmp ::1 0 ::2 0")["by"] == "flow"
+    answer = c.ask("cancel b face h")
+    assert answer["status"] == "SUCCESS" and answer["aborted_packets"] > 0, answer
+    d.end()
+    refused("[adapter a]\nport = net_null0\n[face f]\nport = net_null1\nid = vlan, flow, port 5\n",
+            "c.ini:5: id: 'port 5' can never match, 'flow' before it")
+    refused("[adapter a]\nport = net_null0\n[face f]\nport = net_null1\nid = vlan 5000\n",
+            "c.ini:5: id: 'vlan 5000': ID is out of range")
+
+
 # ---- bad input ----
 
 def case_garbage():
