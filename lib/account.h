@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* One side's counts, whose meaning the side knows: see queue.h. */
-#define VNIC__COUNTS_MAX 32
+#define VNIC__COUNTS_MAX 40
 
 struct vnic__account {
 	_Atomic uint64_t version;

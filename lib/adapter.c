@@ -78,20 +78,6 @@ static uint32_t default_max_frame(uint16_t port)
 	return RTE_MIN((uint32_t)mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN, FRAME_LIMIT);
 }
 
-/* Chains need the port's or the queue's consent, not only its ability. */
-static bool takes_chains(uint16_t port, uint16_t queue)
-{
-	struct rte_eth_conf eth;
-	struct rte_eth_txq_info txq;
-	uint64_t offloads = 0;
-
-	if (rte_eth_dev_conf_get(port, &eth) == 0)
-		offloads |= eth.txmode.offloads;
-	if (rte_eth_tx_queue_info_get(port, queue, &txq) == 0)
-		offloads |= txq.conf.offloads;
-	return (offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-}
-
 /* More packets than the port's queue can hold. */
 static uint32_t nb_kept(uint16_t port, uint16_t queue)
 {
@@ -102,15 +88,28 @@ static uint32_t nb_kept(uint16_t port, uint16_t queue)
 	return RTE_MAX((uint32_t)KEPT, txq.nb_desc + 4u * VNIC_BURST_MAX);
 }
 
+static void close_port(struct vnic_adapter *a)
+{
+	vnic__segmenter_fini(&a->segmenter);
+	vnic__fit_fini(&a->fit);
+}
+
 static int open_port(struct vnic_adapter *a, const struct vnic_adapter_conf *conf)
 {
+	int rc;
+
 	a->port = conf->port;
 	a->tx_queue = conf->tx_queue;
 	a->max_frame = conf->max_frame != 0 ? conf->max_frame : default_max_frame(conf->port);
-	a->linear_only = !takes_chains(conf->port, conf->tx_queue);
+	vnic__offload_init(&a->offload, conf->port, conf->tx_queue, a->max_frame);
 	a->in_flight_kept = vnic__inflight_init(&a->inflight, a->port, a->tx_queue, conf->in_flight);
 	a->kept_below = nb_kept(conf->port, conf->tx_queue);
-	return vnic__fit_init(&a->fit, a->max_frame, a->linear_only, a->kept_below, a->numa_node);
+	rc = vnic__fit_init(&a->fit, &a->offload, a->kept_below, a->numa_node);
+	if (rc == 0)
+		rc = vnic__segmenter_init(&a->segmenter, &a->offload, a->kept_below, a->numa_node);
+	if (rc != 0)
+		close_port(a);
+	return rc;
 }
 
 /* What a layer's lower adapters all take; each fits frames to its own port. */
@@ -122,6 +121,8 @@ static int open_layer(struct vnic_adapter *a, const struct vnic_adapter_conf *co
 		a->height = RTE_MAX(a->height, conf->lower[i]->height + 1);
 		a->kept_below += conf->lower[i]->kept_below;
 	}
+	a->offload = (struct vnic__offload){.passes = true, .max_frame = a->max_frame,
+					    .max_segs = UINT16_MAX, .max_tso_segs = UINT16_MAX};
 	return vnic__layer_create(a, conf);
 }
 
@@ -212,7 +213,7 @@ int vnic_adapter_destroy(struct vnic_adapter *a)
 	if (a->layer != NULL)
 		vnic__layer_free(a->layer);
 	else
-		vnic__fit_fini(&a->fit);
+		close_port(a);
 	vnic__life_fini(a);
 	rte_free(a);
 	return 0;
@@ -303,6 +304,9 @@ static void add_sender(struct vnic_adapter_stats *st, struct vnic_sender *s)
 	st->port_refused += c[C_PORT_REFUSED];
 	st->padded += c[C_PADDED];
 	st->copied += c[C_COPIED];
+	st->offloaded += c[C_OFFLOADED];
+	st->segmented += c[C_SEGMENTED];
+	st->segments += c[C_SEGMENTS];
 }
 
 void vnic_adapter_stats_get(const struct vnic_adapter *a, struct vnic_adapter_stats *st)

@@ -25,7 +25,7 @@ struct vnic_adapter {
 	uint16_t tx_queue;
 	uint16_t burst;
 	uint32_t max_frame;
-	bool linear_only;
+	struct vnic__offload offload;
 	int numa_node;
 	uint32_t height; /* how many adapters are below */
 	uint32_t kept_below; /* packets that the ports below may keep when they have sent them */
@@ -54,6 +54,8 @@ struct vnic_adapter {
 	/* data thread */
 	alignas(VNIC__LINE) struct vnic__pacer pacer;
 	struct vnic__fit fit;
+	struct vnic__segmenter segmenter;
+	struct vnic_sender *segmenting; /* NULL: nobody's packet is under way */
 	struct vnic__inflight inflight;
 	uint32_t turn; /* the sender to begin with */
 

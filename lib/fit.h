@@ -2,9 +2,10 @@
  * fit.h - packets that the lower port cannot take as they are
  *
  * Data thread; the test itself runs in the sender's thread. A frame shorter than 60 bytes
- * leaves zero-padded: in its own tail room if nobody else holds the buffer, else in a
- * copy. A chain for a port that takes no chains leaves as a copy. What the port refuses
- * is put back as it was, so that an abort returns the sender's packet untouched.
+ * leaves zero-padded, one with offloads that the port lacks has them done (see offload.h): in
+ * its own buffer if nobody else holds that and it has the room, else in a copy. A chain of
+ * more buffers than the port takes leaves as a copy. What the port refuses is put back as it
+ * was, so that an abort returns the sender's packet untouched.
  */
 #ifndef VNIC_FIT_H
 #define VNIC_FIT_H
@@ -14,11 +15,19 @@
 
 #include <rte_mbuf.h>
 
+#include "offload.h"
+
 #define VNIC__FRAME_MIN 60u
 
 struct vnic__fit {
+	const struct vnic__offload *offload;
 	struct rte_mempool *copies;
-	bool linear_only;
+};
+
+/* A field of a packet in place, as it was. */
+struct vnic__field {
+	uint16_t at; /* 0: none */
+	uint16_t was;
 };
 
 /* One packet handed down in place of another. */
@@ -26,19 +35,27 @@ struct vnic__fitted {
 	struct rte_mbuf *packet; /* the sender's */
 	struct rte_mbuf *given;  /* what the port is given: itself, or a copy */
 	uint16_t padding;        /* bytes appended to `given` */
+	bool offloaded;          /* done here: a tag, a checksum */
+	bool changed;            /* what follows is of a packet that was changed in place */
+	bool tagged;
+	struct vnic__field field[2];
+	uint64_t ol_flags;
+	uint64_t tx_offload;
 };
 
-int vnic__fit_init(struct vnic__fit *fit, uint32_t max_frame, bool linear_only, uint32_t nb_copies,
+int vnic__fit_init(struct vnic__fit *fit, const struct vnic__offload *offload, uint32_t nb_copies,
 		   int numa_node);
 void vnic__fit_fini(struct vnic__fit *fit);
 
-static inline bool vnic__fit_needed(const struct rte_mbuf *m, bool linear_only)
+static inline bool vnic__fit_needed(const struct rte_mbuf *m, uint16_t max_segs)
 {
-	return m->pkt_len < VNIC__FRAME_MIN || (linear_only && m->nb_segs > 1);
+	return m->pkt_len < VNIC__FRAME_MIN || m->nb_segs > max_segs || vnic__offload_asked(m);
 }
 
-/* Fills *f for packet m, needed or not; false when no copy could be had. */
-bool vnic__fit_make(struct vnic__fit *fit, struct rte_mbuf *m, struct vnic__fitted *f);
+/* Fills *f for packet m, needed or not: VNIC_STATUS_SUCCESS. Else the packet is as it was:
+ * PENDING, it is not one frame, see segments.h; RESOURCES, no copy could be had; others as of
+ * vnic__offload_read(). */
+uint32_t vnic__fit_make(struct vnic__fit *fit, struct rte_mbuf *m, struct vnic__fitted *f);
 /* The port has taken f->given. */
 void vnic__fit_taken(const struct vnic__fitted *f);
 /* The port has not. */

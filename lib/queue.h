@@ -11,6 +11,7 @@
 #include "account.h"
 #include "nbl.h"
 #include "ring.h"
+#include "segments.h"
 #include "vnic.h"
 
 #include <rte_ring.h>
@@ -60,6 +61,9 @@ enum {
 	C_HOT,
 	C_BELOW_NBLS = C_HOT, /* with a layer's lower adapters */
 	C_BELOW_PACKETS,
+	C_OFFLOADED,
+	C_SEGMENTED, /* packets */
+	C_SEGMENTS,  /* their frames */
 	C_REASONS, /* out of the stage, or come back from below */
 	C_COUNTS = C_REASONS + 2 * REASONS
 };
@@ -103,7 +107,8 @@ struct vnic_sender {
 	uint32_t max_frame;
 	uint32_t nbl_packets; /* at most, of an NBL */
 	uint32_t slot;       /* index in the adapter */
-	bool linear_only;    /* the port takes no chains */
+	uint16_t max_segs;   /* buffers of a frame that the port takes */
+	const struct vnic__offload *offload; /* the adapter's */
 	bool open;           /* setup threads only */
 	const _Atomic uint32_t *gate; /* the adapter's */
 
@@ -126,6 +131,7 @@ struct vnic_sender {
 	uint32_t helped_late; /* what it left alone because a packet had left */
 	uint64_t c_count[C_COUNTS];
 	struct rte_mbuf *staged[VNIC__RING_STAGE_MAX]; /* beside the consumer's stage[] */
+	struct vnic__segments segments; /* of the first staged NBL's next packet */
 	alignas(VNIC__LINE) struct vnic__account c_account;
 
 	/* (x) */

@@ -14,13 +14,13 @@
  * NBL can alias. */
 struct plain {
 	uint32_t more_than_min; /* pkt_len, from FRAME_MIN on, and segments at most */
-	uint32_t segs;
+	uint32_t segs;          /* nor has it anything asked of the port */
 };
 
 static inline struct plain plain_of(const struct vnic_sender *s)
 {
 	return (struct plain){.more_than_min = s->max_frame - VNIC__FRAME_MIN,
-			      .segs = s->linear_only ? 1 : UINT16_MAX};
+			      .segs = s->max_segs};
 }
 
 /* The packet of a plain NBL, which is then ready to be sent; NULL: examine() decides.
@@ -33,12 +33,24 @@ static inline struct rte_mbuf *examine_plain(const struct plain *plain, struct v
 	if (unlikely(nbl->nb_packets != 1))
 		return NULL;
 	m = vnic_nbl_packets(nbl)[0];
-	if (unlikely(m->pkt_len - VNIC__FRAME_MIN > plain->more_than_min || m->nb_segs > plain->segs))
+	if (unlikely((m->pkt_len - VNIC__FRAME_MIN > plain->more_than_min) |
+		     (m->nb_segs > plain->segs) | vnic__offload_asked(m)))
 		return NULL;
 	nbl->nb_sent = 1;
 	nbl->status = VNIC_STATUS_SUCCESS;
 	nbl->reserved16 = 0;
 	return m;
+}
+
+static uint32_t examine_packet(const struct vnic_sender *s, const struct rte_mbuf *m)
+{
+	struct vnic__wish wish;
+
+	if (m->pkt_len == 0)
+		return VNIC_STATUS_INVALID_LENGTH;
+	if (vnic__offload_asked(m))
+		return vnic__offload_read(s->offload, m, &wish);
+	return m->pkt_len > s->max_frame ? VNIC_STATUS_INVALID_LENGTH : VNIC_STATUS_SUCCESS;
 }
 
 /* Why an NBL cannot be sent, SUCCESS if it can. Notes whether a packet needs fitting. */
@@ -53,11 +65,11 @@ static __rte_noinline uint32_t examine(const struct vnic_sender *s, struct vnic_
 	    unlikely(nbl->nb_packets > s->nbl_packets))
 		return VNIC_STATUS_INVALID_PARAMETER;
 	for (uint16_t i = 0; i < nbl->nb_packets; i++) {
-		uint32_t len = packet[i]->pkt_len;
+		uint32_t status = examine_packet(s, packet[i]);
 
-		if (unlikely(len - 1 >= s->max_frame))
-			return VNIC_STATUS_INVALID_LENGTH;
-		fit |= vnic__fit_needed(packet[i], s->linear_only);
+		if (unlikely(status != VNIC_STATUS_SUCCESS))
+			return status;
+		fit |= vnic__fit_needed(packet[i], s->max_segs);
 	}
 	nbl->reserved16 = fit ? VNIC__NBL_FIT : 0;
 	return VNIC_STATUS_SUCCESS;

@@ -233,7 +233,8 @@ struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_n
 		s->slot = slot;
 		s->adapter = a;
 		s->max_frame = a->max_frame;
-		s->linear_only = a->linear_only;
+		s->max_segs = a->offload.max_segs;
+		s->offload = &a->offload;
 		s->nbl_packets = vnic__adapter_nbl_packets(a);
 		s->gate = &a->gate;
 	}

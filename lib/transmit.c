@@ -67,6 +67,21 @@ static bool help_meant(const struct vnic_sender *s, uint32_t i)
 	       (s->help_take.depth == 0 || !vnic__take_spares(&s->help_take, nbl));
 }
 
+/* Has the port taken anything of the first staged NBL? */
+static bool begun(const struct vnic_sender *s)
+{
+	return s->cursor != 0 || s->segments.first != 0;
+}
+
+/* The first staged NBL comes back: free the frames of its next packet that wait. */
+static void drop_segments(struct vnic_adapter *a, struct vnic_sender *s)
+{
+	if (a->segmenting != s)
+		return;
+	vnic__segments_drop(&s->segments);
+	a->segmenting = NULL;
+}
+
 /* The control thread asks for what it cannot reach: staged NBLs of its target. One of which a
  * packet has left stays, to run to completion, unless it is forced. */
 static uint32_t help(struct vnic_adapter *a, struct vnic_sender *s)
@@ -74,7 +89,7 @@ static uint32_t help(struct vnic_adapter *a, struct vnic_sender *s)
 	const struct vnic__take *take = &s->help_take;
 	struct vnic_nbl *taken[VNIC__RING_STAGE_MAX];
 	bool keep[VNIC__RING_STAGE_MAX];
-	uint32_t from = s->cursor != 0 && !take->force, nb = 0;
+	uint32_t from = begun(s) && !take->force, nb = 0;
 
 	/* who asks on the way back from below wants these completed */
 	while (a->layer != NULL && vnic__layer_poll(a) != 0)
@@ -89,13 +104,15 @@ static uint32_t help(struct vnic_adapter *a, struct vnic_sender *s)
 			continue;
 		nbl->status = take->status;
 		nbl->nb_sent = 0;
-		if (i == 0 && s->cursor != 0) {
+		if (i == 0 && begun(s)) {
 			nbl->nb_sent = (uint16_t)s->cursor;
 			s->cursor = 0;
 			/* what is aborted has not left, not even in part */
 			if (take->status == VNIC_STATUS_SEND_ABORTED)
 				nbl->status = VNIC_STATUS_CLOSING;
 		}
+		if (i == 0)
+			drop_segments(a, s);
 		s->c_count[C_STAGED_PACKETS] -= (uint64_t)nbl->nb_packets - nbl->nb_sent;
 		vnic__count_end(s, nbl->status, (uint32_t)nbl->nb_packets - nbl->nb_sent);
 		vnic__take_note(take, nbl, &s->helped);
@@ -111,12 +128,24 @@ static uint32_t help(struct vnic_adapter *a, struct vnic_sender *s)
 	return nb;
 }
 
-/* The slow way for an NBL with a packet to be fitted: false when the handful is to be
- * handed down without the rest of it. */
-static bool gather_fitted(struct vnic_adapter *a, struct vnic_nbl *nbl, uint32_t from, uint32_t max,
+/* Fit it; where memory is lacking, with what the port can give back. */
+static uint32_t fit(struct vnic_adapter *a, struct rte_mbuf *m, struct vnic__fitted *f)
+{
+	uint32_t status = vnic__fit_make(&a->fit, m, f);
+
+	if (status == VNIC_STATUS_RESOURCES &&
+	    rte_eth_tx_done_cleanup(a->port, a->tx_queue, 0) > 0)
+		status = vnic__fit_make(&a->fit, m, f);
+	return status;
+}
+
+/* The slow way for an NBL with a packet to be fitted. When it is not SUCCESS, the handful is to
+ * be handed down without the rest of it. */
+static uint32_t gather_fitted(struct vnic_adapter *a, struct vnic_nbl *nbl, uint32_t from, uint32_t max,
 			  struct handful *h)
 {
 	struct rte_mbuf **packet = vnic_nbl_packets(nbl);
+	uint32_t status = VNIC_STATUS_SUCCESS;
 
 	for (uint32_t k = from; k < nbl->nb_packets && h->nb < max; k++) {
 		struct vnic__fitted *f = &h->fitted[h->nb];
@@ -124,19 +153,18 @@ static bool gather_fitted(struct vnic_adapter *a, struct vnic_nbl *nbl, uint32_t
 		for (; h->nb_fitted < h->nb; h->nb_fitted++)
 			h->fitted[h->nb_fitted] = (struct vnic__fitted){
 				.packet = h->packet[h->nb_fitted], .given = h->packet[h->nb_fitted]};
-		if (!vnic__fit_make(&a->fit, packet[k], f) &&
-		    (rte_eth_tx_done_cleanup(a->port, a->tx_queue, 0) <= 0 ||
-		     !vnic__fit_make(&a->fit, packet[k], f)))
-			return false; /* and the port holds none that it could give back */
+		status = fit(a, packet[k], f);
+		if (status != VNIC_STATUS_SUCCESS)
+			break;
 		h->packet[h->nb++] = f->given;
 		h->nb_fitted = h->nb;
 	}
-	return true;
+	return status;
 }
 
-/* Collect up to max packets from the stage, in order. Returns false when nothing could be
- * collected because the first NBL's next packet could not be copied. */
-static inline bool gather(struct vnic_adapter *a, const struct vnic_sender *s, uint32_t max,
+/* Collect up to max packets from the stage, in order. Not SUCCESS when nothing could be
+ * collected, and why the first NBL's next packet could not; PENDING: it leaves in segments. */
+static inline uint32_t gather(struct vnic_adapter *a, const struct vnic_sender *s, uint32_t max,
 			  struct handful *h)
 {
 	uint32_t staged = vnic__ring_staged(&s->consumer), from = s->cursor;
@@ -146,33 +174,37 @@ static inline bool gather(struct vnic_adapter *a, const struct vnic_sender *s, u
 	if (likely(s->singles)) {
 		h->nb = RTE_MIN(staged, max);
 		memcpy(h->packet, &s->staged[s->consumer.stage_first], h->nb * sizeof(h->packet[0]));
-		return true;
+		return VNIC_STATUS_SUCCESS;
 	}
+	if (unlikely(s->segments.nb != 0))
+		return VNIC_STATUS_PENDING;
 	for (uint32_t i = 0; i < staged && h->nb < max; i++, from = 0) {
 		struct vnic_nbl *nbl = vnic__staged_nbl(s, i);
 		struct rte_mbuf **packet = vnic_nbl_packets(nbl);
 
 		if (unlikely(nbl->reserved16 & VNIC__NBL_FIT)) {
-			if (!gather_fitted(a, nbl, from, max, h))
-				return h->nb != 0;
+			uint32_t status = gather_fitted(a, nbl, from, max, h);
+
+			if (status != VNIC_STATUS_SUCCESS)
+				return h->nb != 0 ? VNIC_STATUS_SUCCESS : status;
 			continue;
 		}
 		for (uint32_t k = from; k < nbl->nb_packets && h->nb < max; k++)
 			h->packet[h->nb++] = packet[k];
 	}
-	return true;
+	return VNIC_STATUS_SUCCESS;
 }
 
-/* The first staged NBL cannot be sent whole: no copy could be had. Its first packets, if
- * any, have left; the others stay the sender's. */
-static void fail_first(struct vnic_sender *s)
+/* The first staged NBL cannot be sent whole: no memory, or a packet that cannot be fitted. Its
+ * first packets, if any, have left; the others stay the sender's. */
+static void fail_first(struct vnic_sender *s, uint32_t status)
 {
 	struct vnic_nbl *nbl = vnic__staged_nbl(s, 0);
 	uint32_t left = nbl->nb_packets - s->cursor;
 
-	nbl->status = VNIC_STATUS_RESOURCES;
+	nbl->status = status;
 	nbl->nb_sent = (uint16_t)s->cursor;
-	vnic__count_end(s, VNIC_STATUS_RESOURCES, left);
+	vnic__count_end(s, status, left);
 	s->c_count[C_STAGED_PACKETS] -= left;
 	s->cursor = 0;
 	vnic__ring_release(&s->consumer, 1);
@@ -192,8 +224,10 @@ static void settle_fitted(struct vnic_sender *s, const struct handful *h, uint32
 		}
 		s->c_count[C_PADDED] += f->padding != 0;
 		s->c_count[C_COPIED] += f->given != f->packet;
+		s->c_count[C_OFFLOADED] += f->offloaded;
 		vnic__fit_taken(f);
 	}
+	vnic__publish_all_counts(s);
 }
 
 /* The port has taken the first `taken` packets of the stage. */
@@ -237,15 +271,99 @@ static uint64_t cut_to_pace(struct vnic_adapter *a, struct handful *h)
 	return bytes;
 }
 
+/* Of frame[0..n), how many a pace of bits allows now. */
+static uint32_t paced(struct vnic_adapter *a, struct rte_mbuf **frame, uint32_t n)
+{
+	uint64_t may = vnic__pacer_bytes(&a->pacer, rte_rdtsc()), bytes = 0;
+	uint32_t k = 0;
+
+	if (a->pacer.bits.cost == 0)
+		return n;
+	while (k < n && bytes < may)
+		bytes += frame[k++]->pkt_len;
+	return k;
+}
+
+static uint64_t bytes_of(struct rte_mbuf **frame, uint32_t n)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		bytes += frame[i]->pkt_len;
+	return bytes;
+}
+
+/* The frames of the first staged NBL's next packet; SUCCESS: there are some. */
+static uint32_t segment(struct vnic_adapter *a, struct vnic_sender *s)
+{
+	struct rte_mbuf *m = vnic_nbl_packets(vnic__staged_nbl(s, 0))[s->cursor];
+	uint32_t status = vnic__segments_make(&a->segmenter, &a->fit, m, &s->segments);
+
+	if (status == VNIC_STATUS_RESOURCES &&
+	    rte_eth_tx_done_cleanup(a->port, a->tx_queue, 0) > 0)
+		status = vnic__segments_make(&a->segmenter, &a->fit, m, &s->segments);
+	if (status == VNIC_STATUS_SUCCESS)
+		a->segmenting = s;
+	return status;
+}
+
+/* The port has all frames of the packet: it has the packet. */
+static void end_segments(struct vnic_adapter *a, struct vnic_sender *s)
+{
+	rte_pktmbuf_free(vnic_nbl_packets(vnic__staged_nbl(s, 0))[s->cursor]);
+	s->c_count[C_SEGMENTED]++;
+	s->c_count[C_SEGMENTS] += s->segments.nb;
+	drop_segments(a, s); /* which are none any more */
+	vnic__publish_all_counts(s);
+	retire(s, 1);
+}
+
+/* Hand down up to max frames of a packet that leaves in segments; returns how many the port
+ * took. */
+static __rte_noinline uint32_t hand_down_segments(struct vnic_adapter *a, struct vnic_sender *s,
+						  uint32_t max)
+{
+	struct vnic__segments *g = &s->segments;
+	struct rte_mbuf **frame;
+	uint64_t bytes;
+	uint32_t n, taken, status;
+
+	if (g->nb == 0) {
+		if (a->segmenting != NULL)
+			return 0; /* another sender's waits for the port: after that */
+		status = segment(a, s);
+		if (status != VNIC_STATUS_SUCCESS) {
+			fail_first(s, status);
+			return 1;
+		}
+	}
+	frame = &g->frame[g->first];
+	n = paced(a, frame, RTE_MIN(max, g->nb - g->first));
+	bytes = bytes_of(frame, n);
+	taken = rte_eth_tx_burst(a->port, a->tx_queue, frame, (uint16_t)n);
+	if (taken < n) {
+		s->c_count[C_PORT_REFUSED]++;
+		bytes -= bytes_of(frame + taken, n - taken);
+		vnic__publish_counts(s);
+	}
+	g->first += taken;
+	vnic__pacer_charge(&a->pacer, taken, bytes);
+	if (g->first == g->nb)
+		end_segments(a, s);
+	return taken;
+}
+
 /* Hand down up to max packets of the stage; returns how many the port took. */
 static inline uint32_t hand_down(struct vnic_adapter *a, struct vnic_sender *s, uint32_t max)
 {
 	struct handful h;
 	uint64_t bytes = 0;
-	uint32_t taken;
+	uint32_t taken, status = gather(a, s, max, &h);
 
-	if (unlikely(!gather(a, s, max, &h))) {
-		fail_first(s);
+	if (unlikely(status == VNIC_STATUS_PENDING))
+		return hand_down_segments(a, s, max);
+	if (unlikely(status != VNIC_STATUS_SUCCESS)) {
+		fail_first(s, status);
 		return 1;
 	}
 	/* lengths first: what the port takes it may free */

@@ -397,6 +397,9 @@ struct vnic_adapter_stats {
 	uint64_t port_refused; /* bursts of which the lower port did not take all */
 	uint64_t padded;       /* packets padded to 60 bytes [C6] */
 	uint64_t copied;       /* packets copied because the port could not take them as is */
+	uint64_t offloaded;    /* packets tagged or summed here because the port does not */
+	uint64_t segmented;    /* packets that left as several frames, because it does not */
+	uint64_t segments;     /* those frames */
 	uint64_t cancels;      /* cancels applied */
 	uint64_t cancels_unknown; /* of them, those that met no NBL of their id */
 	uint64_t too_late;     /* NBLs that a cancel met after they had been handed down */
@@ -590,10 +593,18 @@ int vnic_sender_destroy(struct vnic_sender *sender);
  * from the front; the rest is still the caller's [C2]. Each NBL taken comes out of
  * vnic_sender_poll once, whatever happens to it [C1]: a refusal is a completion -
  * INVALID_PARAMETER no packets or more than max_packets, INVALID_LENGTH a packet of 0
- * bytes or above the adapter's max_frame [C8]. While the adapter's gate is closed all n are
+ * bytes or above the adapter's max_frame [C8], and of what a packet's flags ask as below. While the adapter's gate is closed all n are
  * taken and complete with its status: PAUSED [C42, C43], RESET_IN_PROGRESS,
  * LOW_POWER_STATE [C52], MEDIA_DISCONNECTED, or CLOSING when it is halted, shut down or
- * stopped. */
+ * stopped.
+ *
+ * Offloads: a packet may ask for a VLAN tag, IPv4, TCP and UDP checksums and TCP segmentation
+ * (RTE_MBUF_F_TX_*, l2_len, l3_len, l4_len, tso_segsz). What the port was not set up for is
+ * done here; TCP over IPv6 cannot be segmented, nor a checksum be made of a fragment or behind
+ * IPv6 extension headers. That, and tunnels, flags unknown, lengths that disagree with
+ * the headers: INVALID_PARAMETER. A tagged frame or a segment above max_frame, more than 256
+ * segments: INVALID_LENGTH. Of a packet segmented here frames may have left when it comes back
+ * by a reset, a stop or the port's end; a cancel leaves it alone from its first frame on. */
 uint16_t vnic_send(struct vnic_sender *sender, struct vnic_nbl *const *nbls, uint16_t n);
 /* sender: how many NBLs, up to n, vnic_send would take now. */
 uint16_t vnic_sender_room(struct vnic_sender *sender, uint16_t n);

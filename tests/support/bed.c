@@ -145,8 +145,7 @@ static void open_adapter(struct bed *b)
 	if (!b->conf.halted)
 		assert_int_equal(vnic_adapter_up(b->adapter), VNIC_STATUS_SUCCESS);
 	if (b->conf.linear_only) {
-		b->adapter->linear_only = true;
-		b->adapter->fit.linear_only = true;
+		b->adapter->offload.max_segs = 1;
 	}
 	b->client = vnic_client_open(b->adapter);
 	assert_non_null(b->client);

@@ -13,6 +13,7 @@
 
 #include "eal.h"
 #include "fit.h"
+#include "vnic.h"
 
 #define COPIES 128u
 #define MAX_FRAME 16384u
@@ -20,13 +21,16 @@
 
 static struct rte_mempool *pool;
 static struct vnic__fit fit;
+static struct vnic__offload offload;
 
 static int set_up(void **state)
 {
 	(void)state;
+	offload = (struct vnic__offload){.max_frame = MAX_FRAME, .max_segs = UINT16_MAX,
+					 .max_tso_segs = UINT16_MAX, .does_l4 = 1};
 	pool = rte_pktmbuf_pool_create("packets", 63, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 				       SOCKET_ID_ANY);
-	return pool == NULL ? -1 : vnic__fit_init(&fit, MAX_FRAME, false, COPIES, -1);
+	return pool == NULL ? -1 : vnic__fit_init(&fit, &offload, COPIES, -1);
 }
 
 /* Everything is back, whatever the test did. */
@@ -86,7 +90,7 @@ static void expect_own(struct rte_mbuf *m, uint32_t padding)
 	const struct rte_mbuf before = *m;
 	struct vnic__fitted f;
 
-	assert_true(vnic__fit_make(&fit, m, &f));
+	assert_int_equal(vnic__fit_make(&fit, m, &f), VNIC_STATUS_SUCCESS);
 	assert_ptr_equal(f.packet, m);
 	assert_ptr_equal(f.given, m);
 	assert_int_equal(f.padding, padding);
@@ -94,7 +98,7 @@ static void expect_own(struct rte_mbuf *m, uint32_t padding)
 	vnic__fit_undo(&f);
 	assert_memory_equal(m, &before, sizeof(before));
 	expect_content(m, before.pkt_len, 0);
-	assert_true(vnic__fit_make(&fit, m, &f));
+	assert_int_equal(vnic__fit_make(&fit, m, &f), VNIC_STATUS_SUCCESS);
 	vnic__fit_taken(&f); /* the port's now, as it is */
 	expect_content(m, before.pkt_len, padding);
 	rte_pktmbuf_free(m);
@@ -108,7 +112,7 @@ static void expect_copied(struct rte_mbuf *m, uint32_t padding, struct rte_mbuf 
 	struct vnic__fitted f;
 
 	for (int round = 0; round < 2; round++) {
-		assert_true(vnic__fit_make(&fit, m, &f));
+		assert_int_equal(vnic__fit_make(&fit, m, &f), VNIC_STATUS_SUCCESS);
 		assert_ptr_equal(f.packet, m);
 		assert_ptr_not_equal(f.given, m);
 		assert_ptr_equal(f.given->pool, fit.copies);
@@ -137,8 +141,8 @@ static void what_needs_it(void **state)
 		for (uint16_t segs = 1; segs < 4; segs++) {
 			struct rte_mbuf *m = packet(len, segs);
 
-			assert_int_equal(vnic__fit_needed(m, false), len < 60);
-			assert_int_equal(vnic__fit_needed(m, true), len < 60 || segs > 1);
+			assert_int_equal(vnic__fit_needed(m, UINT16_MAX), len < 60);
+			assert_int_equal(vnic__fit_needed(m, 1), len < 60 || segs > 1);
 			rte_pktmbuf_free(m);
 		}
 }
@@ -230,13 +234,12 @@ static void external_buffers_are_copied(void **state)
 static void a_port_without_chains(void **state)
 {
 	(void)state;
-	fit.linear_only = true;
+	offload.max_segs = 1;
 	expect_copied(packet(100, 2), 0, NULL);
 	expect_copied(packet(MAX_FRAME, 9), 0, NULL);
 	expect_copied(packet(20, 2), 40, NULL);
 	expect_own(packet(100, 1), 0);
 	expect_own(packet(20, 1), 40);
-	fit.linear_only = false;
 }
 
 /* What the port is to do with the frame goes with the copy. */
@@ -246,11 +249,12 @@ static void a_copy_keeps_the_offloads(void **state)
 	struct vnic__fitted f;
 
 	(void)state;
+	offload.passes = true; /* all of them */
 	m->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_VLAN;
 	m->vlan_tci = 123;
 	m->l2_len = 14;
 	m->l3_len = 20;
-	assert_true(vnic__fit_make(&fit, m, &f));
+	assert_int_equal(vnic__fit_make(&fit, m, &f), VNIC_STATUS_SUCCESS);
 	assert_int_equal(f.given->ol_flags, m->ol_flags);
 	assert_int_equal(f.given->vlan_tci, 123);
 	assert_int_equal(f.given->tx_offload, m->tx_offload);
@@ -270,7 +274,7 @@ static void no_copy_to_be_had(void **state)
 		taken[i] = rte_pktmbuf_alloc(fit.copies);
 		assert_non_null(taken[i]);
 	}
-	assert_false(vnic__fit_make(&fit, m, &f));
+	assert_int_equal(vnic__fit_make(&fit, m, &f), VNIC_STATUS_RESOURCES);
 	assert_memory_equal(m, &before, sizeof(before));
 	expect_own(own, 27); /* needs none */
 	rte_pktmbuf_free_bulk(taken, COPIES);
@@ -282,7 +286,7 @@ static void init_says_why(void **state)
 	struct vnic__fit other = {0};
 
 	(void)state;
-	assert_int_equal(vnic__fit_init(&other, MAX_FRAME, false, 1000000, -1), -ENOMEM);
+	assert_int_equal(vnic__fit_init(&other, &offload, 1000000, -1), -ENOMEM);
 	vnic__fit_fini(&other);
 }
 
