@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * port.c - an ethdev port from its devargs, configured and started
  */
+#include "offload.h"
 #include "vnic.h"
 
 #include <errno.h>
@@ -16,10 +17,30 @@
 #define TX_DESC 512
 #define NAME_LEN 64
 #define MBUF_CACHE 256
+#define XDP "net_af_xdp"
+#define XDP_KEEPS 6144u /* of each queue: in its fill, rx and tx rings */
+#define LIMITS "see the driver's limits in DPDK's guide"
+#define MEMORY "give EAL more memory (-m MIB) or set fewer mbufs"
 
-static int say(char *why, size_t len, int rc, const char *what, const char *devargs, const char *cure)
+/* A port on its way up: what is asked of it, and what is known of it. */
+struct opening {
+	const char *devargs;
+	const struct vnic_port_conf *conf;
+	uint32_t nb_mbufs;
+	uint16_t nb_queues;
+	uint16_t port;
+	bool made; /* here, not found */
+	struct rte_eth_dev_info info;
+	const char *what; /* goes wrong, if it does */
+	const char *cure;
+	char text[48]; /* for a cure with a number */
+};
+
+/* What goes wrong and what to do about it, for the one who asked. */
+static int wrong(struct opening *o, int rc, const char *what, const char *cure)
 {
-	snprintf(why, len, "port %s: %s: %s; %s", devargs, what, rte_strerror(-rc), cure);
+	o->what = what;
+	o->cure = cure;
 	return rc;
 }
 
@@ -41,90 +62,149 @@ static void pool_name(uint16_t port, bool made, char name[NAME_LEN])
 	snprintf(name, NAME_LEN, "vnic_%s_%u", made ? "made" : "found", port);
 }
 
-/* Buffers that hold a frame of the port's MTU in one piece. */
-static struct rte_mempool *rx_pool(uint16_t port, bool made, uint32_t nb_mbufs, int node)
+static bool driven_by(const struct opening *o, const char *driver)
 {
+	return strcmp(o->info.driver_name, driver) == 0;
+}
+
+static uint32_t frame_of(uint32_t mtu)
+{
+	return mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN;
+}
+
+/* Buffers that hold a frame of the port's MTU in one piece, and as many more as the driver keeps
+ * in its rings. */
+static struct rte_mempool *rx_pool(const struct opening *o, uint16_t rx_desc, int node)
+{
+	uint32_t room, nb = o->nb_mbufs + (o->nb_queues - 1u) * rx_desc;
 	struct rte_mempool *mp;
 	char name[NAME_LEN];
 	uint16_t mtu = RTE_ETHER_MTU;
-	uint32_t room;
 
-	rte_eth_dev_get_mtu(port, &mtu);
-	room = RTE_MAX((uint32_t)mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN,
-		       (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
-	pool_name(port, made, name);
+	rte_eth_dev_get_mtu(o->port, &mtu);
+	room = RTE_MAX(frame_of(mtu), (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
+	if (driven_by(o, XDP)) {
+		room = RTE_MBUF_DEFAULT_DATAROOM; /* more does not fit its frames */
+		nb += XDP_KEEPS * o->nb_queues;
+	}
+	pool_name(o->port, o->made, name);
 	mp = rte_mempool_lookup(name); /* of a port that was found, used and left before */
-	return mp != NULL ? mp : rte_pktmbuf_pool_create(name, nb_mbufs, MBUF_CACHE, 0,
+	return mp != NULL ? mp : rte_pktmbuf_pool_create(name, nb, MBUF_CACHE, 0,
 				       (uint16_t)RTE_MIN(room + RTE_PKTMBUF_HEADROOM, (uint32_t)UINT16_MAX), node);
 }
 
-static int queues(uint16_t port, const struct vnic_port_conf *conf, struct rte_mempool *mp, int node)
+static int set_up_queues(struct opening *o, uint16_t rx, uint16_t tx, struct rte_mempool *mp, int node)
 {
+	int rc = 0;
+
+	for (uint16_t q = 0; rc == 0 && q < o->nb_queues; q++) {
+		rc = rte_eth_rx_queue_setup(o->port, q, rx, (unsigned int)node, NULL, mp);
+		if (rc == 0)
+			rc = rte_eth_tx_queue_setup(o->port, q, tx, (unsigned int)node, NULL);
+	}
+	if (rc == 0)
+		return 0;
+	if (driven_by(o, XDP))
+		return wrong(o, rc, "queues cannot be set up",
+			     "an interface that exists and is up, the rights for BPF, and as many "
+			     "queues as it has (start_queue=, queue_count=)");
+	return wrong(o, rc, "queues cannot be set up", LIMITS);
+}
+
+static int queues(struct opening *o)
+{
+	const struct vnic_port_conf *conf = o->conf;
+	int node = conf->numa_node >= 0 ? conf->numa_node : rte_eth_dev_socket_id(o->port);
 	uint16_t rx = conf->rx_desc != 0 ? conf->rx_desc : RX_DESC;
 	uint16_t tx = conf->tx_desc != 0 ? conf->tx_desc : TX_DESC;
-	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port, &rx, &tx);
+	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(o->port, &rx, &tx);
+	struct rte_mempool *mp;
 
-	if (rc == 0)
-		rc = rte_eth_rx_queue_setup(port, 0, rx, (unsigned int)node, NULL, mp);
-	if (rc == 0)
-		rc = rte_eth_tx_queue_setup(port, 0, tx, (unsigned int)node, NULL);
-	return rc;
-}
-
-/* 0, or an error and what it is of. */
-static int start(uint16_t port, const struct vnic_port_conf *conf, struct rte_mempool *mp,
-		 const char **what)
-{
-	int node = conf->numa_node >= 0 ? conf->numa_node : rte_eth_dev_socket_id(port), rc;
-
-	*what = "queues cannot be set up";
-	rc = queues(port, conf, mp, node);
 	if (rc != 0)
-		return rc;
-	*what = "cannot be started";
-	return rte_eth_dev_start(port);
+		return wrong(o, rc, "queues cannot be set up", LIMITS);
+	mp = rx_pool(o, rx, node);
+	if (mp == NULL)
+		return wrong(o, -rte_errno, "no memory for its rx buffers", MEMORY);
+	return set_up_queues(o, rx, tx, mp, node);
 }
 
-/* The port as `conf` wants it, without its queues. */
-static int prepare(uint16_t port, const struct vnic_port_conf *conf, const char **what)
+/* The largest MTU there may be: the driver's own, by either of its two words, and the frames that
+ * it has buffers for. */
+static uint32_t mtu_max(const struct opening *o)
+{
+	const uint32_t own = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+	const uint32_t room = RTE_MBUF_DEFAULT_DATAROOM - frame_of(0);
+	uint32_t max = o->info.max_mtu;
+
+	if (max == UINT16_MAX || max == 0)
+		max = RTE_MIN(o->info.max_rx_pktlen, (uint32_t)UINT16_MAX + own) - own;
+	return driven_by(o, XDP) ? RTE_MIN(max, room) : max;
+}
+
+static int refuse_mtu(struct opening *o)
+{
+	snprintf(o->text, sizeof(o->text), "this driver's limit is mtu = %u", mtu_max(o));
+	return wrong(o, -EINVAL, "does not take this MTU", o->text);
+}
+
+/* The configured MTU stands where a driver has nothing to be told. */
+static int set_mtu(struct opening *o, uint16_t mtu)
+{
+	int rc = o->conf->mtu == 0 ? 0 : rte_eth_dev_set_mtu(o->port, mtu);
+
+	if (rc == 0 || rc == -ENOTSUP)
+		return 0;
+	return wrong(o, rc, "does not take this MTU", LIMITS);
+}
+
+/* The port as `conf` wants it, without its queues. Of what arrives nothing is to be changed: no
+ * rx offload, but that for frames in several buffers where one would not hold them. */
+static int prepare(struct opening *o)
 {
 	struct rte_eth_conf eth;
-	struct rte_eth_dev_info info;
-	int rc = rte_eth_dev_info_get(port, &info);
+	uint16_t mtu = RTE_ETHER_MTU;
+	int rc = rte_eth_dev_get_mtu(o->port, &mtu);
 
+	if (o->conf->mtu != 0)
+		mtu = (uint16_t)o->conf->mtu;
+	if (rc == 0)
+		rc = rte_eth_dev_info_get(o->port, &o->info);
+	if (rc != 0)
+		return wrong(o, rc, "says nothing of itself", LIMITS);
+	if (o->conf->mtu > UINT16_MAX || (o->conf->mtu != 0 && o->conf->mtu > mtu_max(o)))
+		return refuse_mtu(o);
+	if (o->nb_queues > o->info.max_rx_queues || o->nb_queues > o->info.max_tx_queues)
+		return wrong(o, -EINVAL, "has not so many queues",
+			     "fewer queues, or more in its devargs (queues=, queue_count=, ...)");
 	memset(&eth, 0, sizeof(eth));
-	*what = "cannot be configured (is it in use already?)";
-	if (rc == 0) {
-		eth.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-		rc = rte_eth_dev_configure(port, 1, 1, &eth);
-	}
-	if (rc != 0 || conf->mtu == 0)
-		return rc;
-	*what = "does not take this MTU";
-	return rte_eth_dev_set_mtu(port, (uint16_t)conf->mtu);
+	eth.rxmode.mtu = (uint16_t)RTE_MIN((uint32_t)mtu, mtu_max(o));
+	if (frame_of(mtu) > UINT16_MAX - RTE_PKTMBUF_HEADROOM)
+		eth.rxmode.offloads = o->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	eth.txmode.offloads = vnic__offload_wanted(&o->info);
+	rc = rte_eth_dev_configure(o->port, o->nb_queues, o->nb_queues, &eth);
+	if (rc != 0)
+		return wrong(o, rc, "cannot be configured (is it in use already?)", LIMITS);
+	return set_mtu(o, mtu);
 }
 
-static int set_up(uint16_t port, bool made, const struct vnic_port_conf *conf, uint32_t nb_mbufs,
-		  const char **what)
+static int set_up(struct opening *o)
 {
-	int node = conf->numa_node >= 0 ? conf->numa_node : rte_eth_dev_socket_id(port);
-	struct rte_mempool *mp;
-	int rc = prepare(port, conf, what);
+	int rc = prepare(o);
 
+	if (rc == 0)
+		rc = queues(o);
 	if (rc != 0)
 		return rc;
-	*what = "no memory for its rx buffers";
-	mp = rx_pool(port, made, nb_mbufs, node);
-	return mp == NULL ? -rte_errno : start(port, conf, mp, what);
+	rc = rte_eth_dev_start(o->port);
+	return rc == 0 ? 0 : wrong(o, rc, "cannot be started", LIMITS);
 }
 
-/* Undo vnic_port_open: a port that was found stays, stopped, with its buffers. */
+/* Undo vnic_port_open, the port is stopped: one that was found stays, with its buffers. */
 static void leave(uint16_t port, bool made)
 {
 	struct rte_eth_dev_info info;
 	char name[NAME_LEN];
 
-	rte_eth_dev_stop(port);
 	if (!made || rte_eth_dev_info_get(port, &info) != 0)
 		return;
 	pool_name(port, true, name);
@@ -133,49 +213,83 @@ static void leave(uint16_t port, bool made)
 	rte_mempool_free(rte_mempool_lookup(name));
 }
 
+static bool asks(const char *devargs, const char *for_what)
+{
+	return strstr(devargs, for_what) != NULL;
+}
+
+/* Why a device cannot be made, as far as its arguments tell. */
+static int no_device(struct opening *o, int rc)
+{
+	if (asks(o->devargs, "net_memif") && asks(o->devargs, "zero-copy=yes"))
+		return wrong(o, rc, "no zero-copy",
+			     "it wants hugepages and EAL's --single-file-segments; or leave out "
+			     "zero-copy=yes");
+	return wrong(o, rc, "no such device",
+		     "check the driver's name and what its arguments refer to (file, interface, "
+		     "socket, rights)");
+}
+
 /* Find the device's port, or make it. */
-static int find(const char *devargs, const char *name, uint16_t *port, bool *made)
+static int find(struct opening *o, const char *name)
 {
 	int rc;
 
-	*made = false;
-	if (rte_eth_dev_get_port_by_name(name, port) == 0)
+	if (rte_eth_dev_get_port_by_name(name, &o->port) == 0)
 		return 0;
-	rc = rte_dev_probe(devargs);
+	rc = rte_dev_probe(o->devargs);
 	if (rc != 0)
-		return rc;
-	*made = true;
-	rc = rte_eth_dev_get_port_by_name(name, port);
-	if (rc != 0) /* probed under another name, which devargs of this form do not have */
-		rte_eal_hotplug_remove("vdev", name);
-	return rc;
+		return no_device(o, rc);
+	o->made = true;
+	rc = rte_eth_dev_get_port_by_name(name, &o->port);
+	if (rc == 0)
+		return 0;
+	rte_eal_hotplug_remove("vdev", name); /* under another name, as devargs of this form do not */
+	return no_device(o, rc);
 }
 
 int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint32_t nb_mbufs,
 		   uint16_t *port, char *why, size_t len)
 {
-	const char *what;
+	struct opening o = {.devargs = devargs, .conf = conf, .nb_mbufs = nb_mbufs,
+			    .nb_queues = conf->nb_queues != 0 ? conf->nb_queues : 1};
 	char name[NAME_LEN];
-	bool made;
 	int rc = device_name(devargs, name);
 
 	if (rc != 0)
-		return say(why, len, rc, "no device name", devargs,
-			   "write NAME[,KEY=VALUE]... as for DPDK's --vdev");
-	rc = find(devargs, name, port, &made);
-	if (rc != 0)
-		return say(why, len, rc, "no such device", devargs,
-			   "check the driver's name and what its arguments refer to (file, "
-			   "interface, socket, rights)");
-	rc = set_up(*port, made, conf, nb_mbufs, &what);
-	if (rc == 0)
-		return 0;
-	say(why, len, rc, what, devargs,
-	    rc == -ENOMEM || rc == -ENOENT ? "give EAL more memory (-m MIB) or set fewer mbufs"
-					   : "see the driver's limits in DPDK's guide");
-	if (made)
-		leave(*port, true);
+		wrong(&o, rc, "no device name", "write NAME[,KEY=VALUE]... as for DPDK's --vdev");
+	else
+		rc = find(&o, name);
+	if (rc == 0) {
+		rc = set_up(&o);
+		if (rc == 0) {
+			*port = o.port;
+			return 0;
+		}
+		if (o.made)
+			leave(o.port, true);
+	}
+	snprintf(why, len, "port %s: %s: %s; %s", devargs, o.what, rte_strerror(-rc),
+		 rc == -ENOMEM || rc == -ENOENT ? MEMORY : o.cure);
 	return rc;
+}
+
+int vnic_port_info_get(uint16_t port, struct vnic_port_info *info)
+{
+	struct rte_eth_dev_info dev;
+	struct vnic__offload offload;
+	uint16_t mtu = 0;
+
+	if (rte_eth_dev_info_get(port, &dev) != 0 || rte_eth_dev_get_mtu(port, &mtu) != 0)
+		return -ENODEV;
+	vnic__offload_init(&offload, port, 0, mtu);
+	*info = (struct vnic_port_info){
+		.driver = dev.driver_name, .nb_rx_queues = dev.nb_rx_queues,
+		.nb_tx_queues = dev.nb_tx_queues, .mtu = mtu, .nb_segs_max = offload.max_segs,
+		.tags = (offload.does & RTE_MBUF_F_TX_VLAN) != 0,
+		.sums = (offload.does & RTE_MBUF_F_TX_IP_CKSUM) != 0 || offload.does_l4 != 1,
+		.segments = (offload.does & RTE_MBUF_F_TX_TCP_SEG) != 0};
+	return 0;
 }
 
 int vnic_port_close(uint16_t port)
@@ -184,6 +298,7 @@ int vnic_port_close(uint16_t port)
 
 	if (!rte_eth_dev_is_valid_port(port))
 		return -ENODEV;
+	rte_eth_dev_stop(port);
 	pool_name(port, true, name);
 	leave(port, rte_mempool_lookup(name) != NULL);
 	return 0;

@@ -710,14 +710,32 @@ struct vnic_port_conf {
 	uint16_t tx_desc; /* likewise */
 	uint32_t mtu;     /* 0: as it is */
 	int numa_node;    /* where rx buffers lie; -1: the port's */
+	uint16_t nb_queues; /* rx queues, and as many tx queues; 0: 1 */
+};
+
+/* What a port has been set up to do. What it does not, adapters do in software: see
+ * vnic_send(). */
+struct vnic_port_info {
+	const char *driver;
+	uint16_t nb_rx_queues;
+	uint16_t nb_tx_queues;
+	uint16_t mtu;
+	uint16_t nb_segs_max; /* buffers of a frame that it takes */
+	bool tags;     /* VLAN tags, */
+	bool sums;     /* checksums, one kind or more, */
+	bool segments; /* and TCP segmentation, on transmit */
 };
 
 /* setup: make (or find, if a port of that name exists and is not started) the ethdev port of
- * `devargs`, as in --vdev or a full PCI address, and start it with one rx and one tx queue.
- * Received packets come from `nb_mbufs` buffers of its own. On error nothing is left and
- * `why` has one line with cause and cure. */
+ * `devargs`, as in --vdev or a full PCI address, and start it with `nb_queues` rx and tx queues.
+ * Received packets come from `nb_mbufs` buffers of its own, besides those that some drivers
+ * keep. On transmit it is set up for chains, tags, checksums and segmentation as far as it can;
+ * what it receives it does not change. On error nothing is left and `why` has one line with
+ * cause and cure. */
 int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint32_t nb_mbufs,
 		   uint16_t *port, char *why, size_t len);
+/* any: 0, or -ENODEV no such port. */
+int vnic_port_info_get(uint16_t port, struct vnic_port_info *info);
 /* setup: stop it; a port that vnic_port_open made is removed too, with its buffers: close
  * the ports that send a face's packets before the face's own. */
 int vnic_port_close(uint16_t port);
