@@ -36,7 +36,8 @@ static int check_port(const struct vnic_adapter_conf *conf)
 {
 	struct rte_eth_dev_info info;
 
-	if (rte_eth_dev_info_get(conf->port, &info) != 0 || conf->tx_queue >= info.nb_tx_queues)
+	if (rte_eth_dev_info_get(conf->port, &info) != 0 || conf->tx_queue >= info.nb_tx_queues ||
+	    (conf->receive && conf->rx_queue >= info.nb_rx_queues))
 		return ENODEV;
 	return 0;
 }
@@ -45,6 +46,8 @@ static int check_lower(const struct vnic_control *c, const struct vnic_adapter_c
 {
 	if (conf->nb_lower > VNIC__LOWER_MAX || conf->lower == NULL)
 		return EINVAL;
+	if (conf->receive || conf->local || conf->learn)
+		return ENOTSUP;
 	for (uint32_t i = 0; i < conf->nb_lower; i++)
 		if (conf->lower[i] == NULL || conf->lower[i]->control != c ||
 		    conf->lower[i]->height + 1 >= VNIC__LAYERS_MAX)
@@ -78,6 +81,19 @@ static uint32_t default_max_frame(uint16_t port)
 	return RTE_MIN((uint32_t)mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN, FRAME_LIMIT);
 }
 
+bool vnic__port_takes_chains(uint16_t port, uint16_t queue)
+{
+	struct rte_eth_conf eth;
+	struct rte_eth_txq_info txq;
+	uint64_t offloads = 0;
+
+	if (rte_eth_dev_conf_get(port, &eth) == 0)
+		offloads |= eth.txmode.offloads;
+	if (rte_eth_tx_queue_info_get(port, queue, &txq) == 0)
+		offloads |= txq.conf.offloads;
+	return (offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+}
+
 /* More packets than the port's queue can hold. */
 static uint32_t nb_kept(uint16_t port, uint16_t queue)
 {
@@ -104,11 +120,16 @@ static int open_port(struct vnic_adapter *a, const struct vnic_adapter_conf *con
 	vnic__offload_init(&a->offload, conf->port, conf->tx_queue, a->max_frame);
 	a->in_flight_kept = vnic__inflight_init(&a->inflight, a->port, a->tx_queue, conf->in_flight);
 	a->kept_below = nb_kept(conf->port, conf->tx_queue);
+	rc = vnic__receive_create(a, conf);
+	if (rc != 0)
+		return rc;
 	rc = vnic__fit_init(&a->fit, &a->offload, a->kept_below, a->numa_node);
 	if (rc == 0)
 		rc = vnic__segmenter_init(&a->segmenter, &a->offload, a->kept_below, a->numa_node);
-	if (rc != 0)
+	if (rc != 0) {
 		close_port(a);
+		vnic__receive_free(a->receive);
+	}
 	return rc;
 }
 
@@ -214,6 +235,7 @@ int vnic_adapter_destroy(struct vnic_adapter *a)
 		vnic__layer_free(a->layer);
 	else
 		close_port(a);
+	vnic__receive_free(a->receive);
 	vnic__life_fini(a);
 	rte_free(a);
 	return 0;

@@ -16,6 +16,7 @@
 #include "pacer.h"
 #include "life.h"
 #include "queue.h"
+#include "receive.h"
 
 struct vnic_adapter {
 	/* constant */
@@ -34,6 +35,8 @@ struct vnic_adapter {
 	bool own_link;             /* the configuration's driver tells the link */
 	void *driver_context;
 	struct vnic__layer *layer; /* NULL: the adapter has a port */
+	struct vnic__receive *receive; /* NULL: it only sends */
+	bool looks;                /* at what is sent: see vnic__receive_local() */
 
 	/* setup threads */
 	rte_spinlock_t handles; /* taken by them, tried by a stop */
@@ -74,6 +77,7 @@ struct vnic_client {
 	uint32_t nb_senders;
 	_Atomic uint32_t slots; /* a bit for each of its senders; any thread reads */
 	uint8_t prefix;
+	_Atomic(struct vnic_receiver *) receiver; /* release: the receiver before it */
 	struct vnic__gate cancels; /* of this client, under way; closed with the handle */
 	struct vnic_client *next_closed;
 };
@@ -122,6 +126,9 @@ extern const struct vnic_driver vnic__ethdev_driver;
 extern const struct vnic_driver vnic__layer_driver;
 /* Control thread: has the port been pulled out? */
 bool vnic__ethdev_gone(const struct vnic_adapter *a);
+
+/* Setup: chains need the port's or the queue's consent, not only its ability. */
+bool vnic__port_takes_chains(uint16_t port, uint16_t queue);
 
 /* Any thread: the most packets of an NBL. */
 uint32_t vnic__adapter_nbl_packets(const struct vnic_adapter *a);

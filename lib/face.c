@@ -2,7 +2,9 @@
  * face.c - an upper port whose packets are sent through an adapter
  *
  * A face takes from its port only what the send queue has room for, so that a full queue
- * pushes back on the program behind the port and nothing is lost here.
+ * pushes back on the program behind the port and nothing is lost here. What was received for it
+ * goes the other way, in order: what the port does not take is held, a burst at most, and
+ * tried again.
  */
 #include "vnic.h"
 
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #include <rte_branch_prediction.h>
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
@@ -21,6 +24,7 @@
 
 #define BURST_DEFAULT 32
 #define COMPLETIONS_BURST 64
+#define STALLS_PER_S 10 /* how often a port that takes nothing is asked for its link */
 
 enum {
 	F_RECEIVED,
@@ -33,6 +37,7 @@ enum {
 	F_MATCHES, /* of each rule, and of none */
 	F_COUNTS = F_MATCHES + VNIC__MATCHES
 };
+enum { U_INDICATED, U_DELIVERED, U_DROPPED, U_HELD, U_COUNTS };
 
 struct vnic_face {
 	struct vnic_client *client;
@@ -45,6 +50,18 @@ struct vnic_face {
 	uint16_t nbl_packets;
 	_Atomic bool receive;
 	_Atomic uint64_t count[F_COUNTS]; /* one writer, read relaxed */
+
+	/* up: NULL if it does not receive */
+	struct vnic_receiver *receiver;
+	const struct vnic_adapter *adapter;
+	uint32_t max_frame; /* that the port takes */
+	bool linear_only;
+	uint16_t tx_queue;
+	uint64_t stall_tsc; /* since when the port takes nothing, 0: it does */
+	uint32_t first, nb_held;
+	struct rte_mbuf *held[VNIC_BURST_MAX];
+	uint64_t up[U_COUNTS];
+	struct vnic__account up_account;
 };
 
 static void grow(struct vnic_face *f, uint32_t which, uint64_t by)
@@ -59,11 +76,25 @@ static void *undo(struct vnic_face *f)
 	int error = rte_errno;
 
 	vnic_sender_destroy(f->sender);
+	vnic_receiver_destroy(f->receiver);
 	vnic_client_close(f->client);
 	vnic_nbl_pool_destroy(f->pool);
 	rte_free(f);
 	rte_errno = error;
 	return NULL;
+}
+
+/* What the adapter receives for it, to its port. */
+static bool open_up(struct vnic_face *f, const struct vnic_face_conf *conf)
+{
+	uint16_t mtu = RTE_ETHER_MTU;
+
+	rte_eth_dev_get_mtu(f->port, &mtu);
+	f->max_frame = (uint32_t)mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+	f->linear_only = !vnic__port_takes_chains(f->port, conf->tx_queue);
+	f->tx_queue = conf->tx_queue;
+	f->receiver = vnic_receiver_create(f->client, &conf->receiver);
+	return f->receiver != NULL;
 }
 
 struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_face_conf *conf)
@@ -72,7 +103,8 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 	struct vnic__idrules ids;
 	struct vnic_face *f;
 
-	if (rte_eth_dev_info_get(conf->port, &info) != 0 || conf->rx_queue >= info.nb_rx_queues)
+	if (rte_eth_dev_info_get(conf->port, &info) != 0 || conf->rx_queue >= info.nb_rx_queues ||
+	    (conf->receive && conf->tx_queue >= info.nb_tx_queues))
 		return vnic__fail(ENODEV);
 	if (conf->name == NULL || conf->burst > VNIC_BURST_MAX || conf->nbl_packets == 0 ||
 	    !vnic__idrules_init(&ids, conf->rules, conf->nb_rules))
@@ -80,6 +112,7 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 	f = rte_zmalloc_socket("vnic_face", sizeof(*f), VNIC__LINE, a->numa_node);
 	if (f == NULL)
 		return vnic__fail(ENOMEM);
+	f->adapter = a;
 	f->port = conf->port;
 	f->rx_queue = conf->rx_queue;
 	f->burst = conf->burst != 0 ? conf->burst : BURST_DEFAULT;
@@ -96,7 +129,108 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 		return undo(f);
 	f->ids.prefix = (uint64_t)vnic_client_prefix(f->client) << VNIC_CANCEL_ID_PREFIX_SHIFT;
 	f->sender = vnic_sender_create(f->client, f->pool, conf->depth);
-	return f->sender == NULL ? undo(f) : f;
+	if (f->sender == NULL || (conf->receive && !open_up(f, conf)))
+		return undo(f);
+	return f;
+}
+
+/* ---- up: what the adapter receives for it ---- */
+
+/* n of the held ones are done with, delivered or dropped. */
+static void settle(struct vnic_face *f, uint32_t which, uint32_t n)
+{
+	f->first += n;
+	f->nb_held -= n;
+	f->up[which] += n;
+	f->up[U_HELD] = f->nb_held;
+	vnic__account_write(&f->up_account, f->up, U_COUNTS);
+	vnic_receive_return(f->receiver, n);
+}
+
+static void drop_held(struct vnic_face *f)
+{
+	rte_pktmbuf_free_bulk(f->held + f->first, f->nb_held);
+	settle(f, U_DROPPED, f->nb_held);
+}
+
+static uint32_t take_received(struct vnic_face *f)
+{
+	f->first = 0;
+	f->nb_held = vnic_receive(f->receiver, f->held, f->burst);
+	if (f->nb_held == 0)
+		return 0;
+	f->up[U_INDICATED] += f->nb_held;
+	f->up[U_HELD] = f->nb_held;
+	vnic__account_write(&f->up_account, f->up, U_COUNTS);
+	return f->nb_held;
+}
+
+/* Can the port take it, perhaps after it was made one piece? */
+static bool fits(const struct vnic_face *f, struct rte_mbuf *m)
+{
+	if (m->pkt_len > f->max_frame)
+		return false;
+	return likely(m->nb_segs == 1 || !f->linear_only) || rte_pktmbuf_linearize(m) == 0;
+}
+
+/* Drop what the port would not take as it is. */
+static void sift(struct vnic_face *f)
+{
+	uint32_t kept = 0, nb = f->nb_held;
+
+	for (uint32_t i = 0; i < nb; i++) {
+		struct rte_mbuf *m = f->held[i];
+
+		if (likely(fits(f, m)))
+			f->held[kept++] = m;
+		else
+			rte_pktmbuf_free(m);
+	}
+	if (unlikely(kept < nb)) {
+		settle(f, U_DROPPED, nb - kept);
+		f->first = 0;
+	}
+}
+
+/* The port takes nothing. Is that for long? Then nobody may be there. */
+static void stalled(struct vnic_face *f)
+{
+	uint64_t now = rte_rdtsc();
+	struct rte_eth_link link;
+
+	if (vnic_adapter_gate(f->adapter) != VNIC_STATUS_SUCCESS) {
+		drop_held(f); /* a pause waits for it */
+		return;
+	}
+	if (f->stall_tsc == 0)
+		f->stall_tsc = now;
+	if (now - f->stall_tsc < rte_get_tsc_hz() / STALLS_PER_S)
+		return;
+	f->stall_tsc = now;
+	if (rte_eth_link_get_nowait(f->port, &link) != 0 || link.link_status == RTE_ETH_LINK_UP)
+		return;
+	do /* it would find packets of long ago when it comes */
+		drop_held(f);
+	while (take_received(f) != 0);
+}
+
+static uint32_t deliver(struct vnic_face *f)
+{
+	uint32_t sent;
+
+	if (f->nb_held == 0) {
+		if (take_received(f) == 0)
+			return 0;
+		sift(f);
+	}
+	sent = rte_eth_tx_burst(f->port, f->tx_queue, f->held + f->first, (uint16_t)f->nb_held);
+	if (sent != 0) {
+		settle(f, U_DELIVERED, sent);
+		f->stall_tsc = 0;
+	}
+	if (unlikely(f->nb_held != 0) && sent == 0)
+		stalled(f);
+	return sent;
 }
 
 int vnic_face_destroy(struct vnic_face *f)
@@ -105,6 +239,8 @@ int vnic_face_destroy(struct vnic_face *f)
 		return 0;
 	if (vnic_sender_outstanding(f->sender) != 0)
 		return -EBUSY;
+	if (f->receiver != NULL)
+		drop_held(f);
 	undo(f);
 	return 0;
 }
@@ -216,12 +352,27 @@ uint32_t vnic_face_poll(struct vnic_face *f)
 	/* relaxed: a wish, not an order of events */
 	if (atomic_load_explicit(&f->receive, memory_order_relaxed))
 		work += receive(f);
+	if (f->receiver != NULL)
+		work += deliver(f);
 	return work;
 }
 
 void vnic_face_stop_receive(struct vnic_face *f)
 {
 	atomic_store_explicit(&f->receive, false, memory_order_relaxed);
+}
+
+static void add_up(const struct vnic_face *f, struct vnic_face_stats *st)
+{
+	/* a reader's copy writes nothing */
+	struct vnic__account *block = (struct vnic__account *)(uintptr_t)&f->up_account;
+	uint64_t v[1][VNIC__COUNTS_MAX];
+
+	vnic__account_cut(&block, 1, v);
+	st->rx_indicated = v[0][U_INDICATED];
+	st->rx_delivered = v[0][U_DELIVERED];
+	st->rx_dropped = v[0][U_DROPPED];
+	st->rx_held = v[0][U_HELD];
 }
 
 void vnic_face_stats_get(const struct vnic_face *f, struct vnic_face_stats *st)
@@ -235,6 +386,7 @@ void vnic_face_stats_get(const struct vnic_face *f, struct vnic_face_stats *st)
 		.aborted = v[F_ABORTED], .rejected = v[F_REJECTED], .dropped = v[F_DROPPED],
 		.backpressure = v[F_BACKPRESSURE], .unmarked = v[F_MATCHES + VNIC__UNMARKED]};
 	memcpy(st->matched, &v[F_MATCHES], sizeof(st->matched));
+	add_up(f, st);
 }
 
 uint64_t vnic_face_id(const struct vnic_face *f, const struct rte_mbuf *packet, uint32_t *rule)
@@ -245,6 +397,11 @@ uint64_t vnic_face_id(const struct vnic_face *f, const struct rte_mbuf *packet, 
 struct vnic_client *vnic_face_client(const struct vnic_face *f)
 {
 	return f->client;
+}
+
+struct vnic_receiver *vnic_face_receiver(const struct vnic_face *f)
+{
+	return f->receiver;
 }
 
 uint32_t vnic_face_outstanding(const struct vnic_face *f)

@@ -78,7 +78,7 @@ static bool doors_clear(const struct vnic_adapter *a)
 	for (uint32_t i = 0, n = vnic__adapter_senders(a); i < n; i++)
 		if (!vnic__door_clear(&a->sender[i]->door))
 			return false;
-	return true;
+	return vnic__receive_doors_clear(a);
 }
 
 /* Is nothing queued, staged or below? The completions may be on their way still: they
@@ -135,6 +135,7 @@ static bool quiet_step(struct vnic_adapter *a)
 	if (l->quiet == QUIET_DOORS) {
 		if (!doors_clear(a))
 			return false;
+		vnic__receive_flush(a); /* what was not indicated will not be */
 		l->quiet = QUIET_SWEEP;
 	} else if (l->swept_all) {
 		l->quiet = QUIET_YES;
@@ -211,7 +212,7 @@ static bool reset_step(struct vnic_adapter *a)
 static bool pause_step(struct vnic_adapter *a)
 {
 	if (vnic__life_state(&a->life) != VNIC_STATE_PAUSING || a->life.quiet != QUIET_YES ||
-	    call(a->driver.pause, a) == VNIC_STATUS_PENDING)
+	    vnic__receive_held(a) || call(a->driver.pause, a) == VNIC_STATUS_PENDING)
 		return false;
 	vnic__life_event(a, EVENT_PAUSE_DONE); /* it cannot fail */
 	vnic__operation_end(a, VNIC_CONTROL_PAUSE, 0, UINT64_MAX, VNIC_STATUS_SUCCESS);
@@ -253,7 +254,8 @@ static bool remove_step(struct vnic_adapter *a)
 bool vnic__life_idle(struct vnic_adapter *a)
 {
 	/* A12 <- R12; a round's barrier is among them */
-	if (a->life.quiet != QUIET_YES || atomic_load_explicit(&a->pending, memory_order_acquire) != 0)
+	if (a->life.quiet != QUIET_YES || vnic__receive_held(a) ||
+	    atomic_load_explicit(&a->pending, memory_order_acquire) != 0)
 		return false;
 	/* a round, if there is one, is over: whatever else the lower adapters still have to do */
 	vnic__drain_forget(&a->life.drain);

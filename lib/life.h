@@ -78,7 +78,7 @@ bool vnic__life_event(struct vnic_adapter *a, enum vnic__event event);
 void vnic__life_set_gate(struct vnic_adapter *a);
 /* The lower port is not to be touched any more; everything back, then halt. */
 void vnic__life_remove(struct vnic_adapter *a);
-/* Quiet, and no ticket is under way. */
+/* Quiet, everything received returned, and no ticket is under way. */
 bool vnic__life_idle(struct vnic_adapter *a);
 /* Look at the link now. */
 void vnic__life_look(struct vnic_adapter *a);

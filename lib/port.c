@@ -199,18 +199,32 @@ static int set_up(struct opening *o)
 	return rc == 0 ? 0 : wrong(o, rc, "cannot be started", LIMITS);
 }
 
-/* Undo vnic_port_open, the port is stopped: one that was found stays, with its buffers. */
-static void leave(uint16_t port, bool made)
+/* Of a stopped port: one that was found stays. */
+static void remove_device(uint16_t port, bool made)
 {
 	struct rte_eth_dev_info info;
-	char name[NAME_LEN];
 
 	if (!made || rte_eth_dev_info_get(port, &info) != 0)
 		return;
-	pool_name(port, true, name);
 	rte_eth_dev_close(port);
 	rte_dev_remove(info.device);
+}
+
+/* When its port is closed, and every other that may hold some. */
+static void free_pool(uint16_t port)
+{
+	char name[NAME_LEN];
+
+	pool_name(port, true, name);
 	rte_mempool_free(rte_mempool_lookup(name));
+}
+
+/* Undo vnic_port_open, the port is stopped: one that was found stays, with its buffers. */
+static void leave(uint16_t port, bool made)
+{
+	remove_device(port, made);
+	if (made)
+		free_pool(port);
 }
 
 static bool asks(const char *devargs, const char *for_what)
@@ -270,7 +284,7 @@ int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint3
 			leave(o.port, true);
 	}
 	snprintf(why, len, "port %s: %s: %s; %s", devargs, o.what, rte_strerror(-rc),
-		 rc == -ENOMEM || rc == -ENOENT ? MEMORY : o.cure);
+		 rc == -ENOMEM || rc == -ENOENT || rc == -ENOBUFS ? MEMORY : o.cure);
 	return rc;
 }
 
@@ -292,14 +306,26 @@ int vnic_port_info_get(uint16_t port, struct vnic_port_info *info)
 	return 0;
 }
 
-int vnic_port_close(uint16_t port)
+int vnic_ports_close(const uint16_t *ports, uint32_t n)
 {
 	char name[NAME_LEN];
+	int rc = 0;
 
-	if (!rte_eth_dev_is_valid_port(port))
-		return -ENODEV;
-	rte_eth_dev_stop(port);
-	pool_name(port, true, name);
-	leave(port, rte_mempool_lookup(name) != NULL);
-	return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		pool_name(ports[i], true, name);
+		if (!rte_eth_dev_is_valid_port(ports[i])) {
+			rc = -ENODEV;
+			continue;
+		}
+		rte_eth_dev_stop(ports[i]);
+		remove_device(ports[i], rte_mempool_lookup(name) != NULL);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		free_pool(ports[i]);
+	return rc;
+}
+
+int vnic_port_close(uint16_t port)
+{
+	return vnic_ports_close(&port, 1);
 }

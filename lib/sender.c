@@ -126,7 +126,9 @@ int vnic_client_close(struct vnic_client *client)
 
 	if (client == NULL)
 		return 0;
-	if (client->nb_senders != 0)
+	/* relaxed: setup threads' */
+	if (client->nb_senders != 0 ||
+	    atomic_load_explicit(&client->receiver, memory_order_relaxed) != NULL)
 		return -EBUSY;
 	rc = vnic__gate_close_empty(&client->cancels);
 	if (rc != 0)

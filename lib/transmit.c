@@ -369,7 +369,10 @@ static inline uint32_t hand_down(struct vnic_adapter *a, struct vnic_sender *s, 
 	/* lengths first: what the port takes it may free */
 	if (a->pacer.bits.cost != 0)
 		bytes = cut_to_pace(a, &h);
-	taken = rte_eth_tx_burst(a->port, a->tx_queue, h.packet, (uint16_t)h.nb);
+	if (unlikely(a->looks))
+		taken = vnic__receive_local(a, s, h.packet, h.nb);
+	else
+		taken = rte_eth_tx_burst(a->port, a->tx_queue, h.packet, (uint16_t)h.nb);
 	if (unlikely(taken < h.nb)) {
 		s->c_count[C_PORT_REFUSED]++;
 		for (uint32_t i = taken; i < h.nb && a->pacer.bits.cost != 0; i++)
@@ -416,6 +419,8 @@ uint32_t vnic_adapter_poll(struct vnic_adapter *a)
 
 	if (a->layer != NULL)
 		moved = vnic__layer_poll(a);
+	if (a->receive != NULL)
+		moved += vnic__receive_poll(a);
 	/* the sender after the one that sent last goes first, so that none is always first
 	 * at a port or a pace that is nearly used up */
 	for (uint32_t k = 0, i = first; k < nb; k++) {

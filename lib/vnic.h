@@ -11,10 +11,11 @@
  *   any       any thread, at any time
  *   setup     any thread, calls on one object serialised by the caller
  *   sender    the one thread that uses this sender (a lcore or not)
+ *   receiver  the one thread that uses this receiver
  *   data      the one thread that polls this adapter
  *   control   the one thread that polls this control
  *
- * None of the calls marked sender, data or control sleeps or allocates, nor does a cancel.
+ * None of the calls marked sender, receiver, data or control sleeps or allocates, nor does a cancel.
  * None takes a lock, but for requests: those and their queues have spin locks that are held
  * for a few instructions, never on a data thread. Calls return 0 or a negative errno value, or a
  * VNIC_STATUS where the page has one; bursts return a count, creators return NULL and set
@@ -32,6 +33,8 @@
  *   MRxStop, MRxStart                 struct vnic_driver: stop, start               C67-C73
  *   MiniportSendNetBufferLists        vnic_send                                     C1-C8, C14
  *   NdisMSendNetBufferListsComplete   vnic_sender_poll, vnic_sender_dispatch        C7-C13
+ *   NdisMIndicateReceiveNetBufferLists, MiniportReturnNetBufferLists
+ *                                     vnic_receive, vnic_receive_return             C44
  *   MiniportPause, -Restart, -InitializeEx, -HaltEx, -ShutdownEx, -ResetEx, OID_PNP_SET_POWER
  *                                     vnic_adapter_request, struct vnic_driver      C41-C54
  *   NdisOpenAdapterEx, NdisCloseAdapterEx   vnic_client_open, vnic_client_close     C35, C40
@@ -53,6 +56,7 @@ struct vnic_control;
 struct vnic_adapter;
 struct vnic_client;
 struct vnic_sender;
+struct vnic_receiver;
 struct vnic_ticket;
 struct vnic_nbl_pool;
 struct vnic_face;
@@ -330,6 +334,18 @@ struct vnic_adapter_conf {
 	uint16_t lower_packets; /* the most packets of an NBL that goes down, 1..1024; 0: 32.
 				   One of more is refused, INVALID_PARAMETER */
 
+	/* Receive: packets of the port's rx queue, which is then this adapter's own, go to its
+	 * receivers, by address and VLAN. `local`: what one of its senders sends to the address of
+	 * a receiver goes there and not to the port (broadcast and multicast: to both, not back to
+	 * the sender's own client); it is queued and cancelled like everything sent. `learn`:
+	 * source addresses of what a client sends are its receiver's too, up to 64 each, as long
+	 * as no receiver has them by its configuration; who sends last has it. Of an adapter with
+	 * a port only. */
+	bool receive;
+	bool local;
+	bool learn;
+	uint16_t rx_queue;
+
 	/* with sends pending, nothing sent for so long: it resets itself; 0: 20,000,
 	 * UINT32_MAX: never [C76] */
 	uint32_t hang_ms;
@@ -341,8 +357,8 @@ struct vnic_adapter_conf {
 	void *driver_context;
 };
 
-/* setup: Errors: EINVAL a value out of range; ENODEV no such port or queue; EEXIST the
- * name; ENOSPC the control has 64 adapters; ENOMEM. */
+/* setup: Errors: EINVAL a value out of range; ENODEV no such port or queue; ENOTSUP receive on
+ * a layer; EEXIST the name; ENOSPC the control has 64 adapters; ENOMEM. */
 struct vnic_adapter *vnic_adapter_create(struct vnic_control *control,
 					 const struct vnic_adapter_conf *conf);
 /* setup, when neither data nor control thread polls any more: -EBUSY while a client is
@@ -351,7 +367,7 @@ struct vnic_adapter *vnic_adapter_create(struct vnic_control *control,
  * paused, halted and stopped here. NULL is ignored. */
 int vnic_adapter_destroy(struct vnic_adapter *adapter);
 
-/* data: one step - help a cancel, pace, claim, hand down, complete. Returns the number of
+/* data: one step - receive, help a cancel, pace, claim, hand down, complete. Returns the number of
  * packets and completions moved, 0 when there was nothing to do. Never waits. */
 uint32_t vnic_adapter_poll(struct vnic_adapter *adapter);
 
@@ -462,7 +478,8 @@ enum vnic_control_code {
 	/* states */
 	VNIC_CONTROL_INITIALIZE, /* to Paused, or Halted if the driver fails [C42] */
 	VNIC_CONTROL_RESTART,    /* to Running, or Paused if the driver fails [C49] */
-	VNIC_CONTROL_PAUSE,      /* to Paused: no send outstanding then; cannot fail [C43-C45] */
+	VNIC_CONTROL_PAUSE,      /* to Paused: no send outstanding then, every packet that was
+				    indicated returned; cannot fail [C43-C45] */
 	VNIC_CONTROL_HALT,       /* from Paused; nothing is called afterwards [C47] */
 	VNIC_CONTROL_SHUTDOWN,   /* the same from more states, for good [C48] */
 	VNIC_CONTROL_RESET,      /* complete what is outstanding, RESET_IN_PROGRESS; the state
@@ -571,7 +588,7 @@ struct vnic_driver {
  * control has [C35]. Errors: ENOMEM; ENOSPC 255 are open; ESHUTDOWN a stop is in progress
  * [C68]. */
 struct vnic_client *vnic_client_open(struct vnic_adapter *adapter);
-/* setup: NdisCloseAdapterEx. -EBUSY while it has senders, or one of its cancels goes on [C40].
+/* setup: NdisCloseAdapterEx. -EBUSY while it has senders or a receiver, or one of its cancels goes on [C40].
  * -EBADF: closed already (a handle is remembered until 64 others have been closed). NULL is
  * ignored. */
 int vnic_client_close(struct vnic_client *client);
@@ -637,6 +654,84 @@ uint32_t vnic_request_send(struct vnic_sender *sender, struct vnic_nbl *nbl,
 /* sender, with such an NBL when it is complete: completes the request with the NBL's status,
  * CANCELLED for SEND_ABORTED. */
 void vnic_request_sent(struct vnic_nbl *nbl);
+
+/* ---- receiver: a client's edge for what the adapter receives ----
+ *
+ * The data thread puts each packet into the queue of the receiver that has its destination
+ * address on its VLAN. Broadcast and multicast go to every receiver of the VLAN: the last gets
+ * the packet, the others copies out of a pool of their own. Unknown addresses go to the
+ * promiscuous receivers of the VLAN, which see no known one's packets by that. An adapter's only
+ * receiver gets all of its VLAN if it has no address.
+ *
+ * A slow client loses its own packets only: what finds `depth` of them queued or held is
+ * dropped, and counted there. While the adapter's gate is closed nothing is indicated: what
+ * arrives is dropped, and when it closes what is queued. */
+
+#define VNIC_RECEIVERS_MAX 16
+#define VNIC_RECEIVER_MACS_MAX 8
+
+struct vnic_receiver_conf {
+	uint32_t depth;   /* packets queued and held at most, 1..65536; 0: 512. So many buffers of
+			     the lower port's and, with `local`, of each sender's pool it can keep */
+	int32_t vlan;     /* 0..4094, 0: untagged; -1: any. An address on a VLAN goes before the
+			     same one on any */
+	bool promiscuous;
+	uint16_t nb_macs;
+	uint8_t mac[VNIC_RECEIVER_MACS_MAX][6];
+};
+
+/* Packets; all but queued and held only grow.
+ * offered = dropped + no_memory + flushed + queued + indicated, indicated = returned + held. */
+struct vnic_receiver_stats {
+	uint64_t offered;   /* meant for it */
+	uint64_t dropped;   /* its queue was full */
+	uint64_t no_memory; /* no buffer for a copy */
+	uint64_t flushed;   /* taken out of its queue by a pause, a reset, ..., or its end */
+	uint64_t queued;
+	uint64_t indicated;
+	uint64_t returned;
+	uint64_t held;
+};
+
+/* Packets; all only grow.
+ * received + local + copies = offered + unknown + malformed + paused. */
+struct vnic_adapter_receive_stats {
+	uint64_t received;   /* from the lower port */
+	uint64_t local;      /* from its own senders, in place of the port */
+	uint64_t copies;     /* places that one packet went to beyond its first */
+	uint64_t offered;    /* to receivers: see there */
+	uint64_t unknown;    /* for nobody here */
+	uint64_t malformed;  /* shorter than an Ethernet header */
+	uint64_t paused;     /* arrived while the gate was closed */
+	uint64_t learn_full; /* packets whose source could not be learned, no part of the sum */
+};
+
+/* setup: one for a client. The packets' buffers are the lower port's, of `local` packets their
+ * sender's. A place of the adapter, once used, is free again only for the same depth.
+ * Errors: EINVAL a number out of range, or an address that is not one station's; ENOTSUP the
+ * adapter does not receive; EEXIST a receiver has one of the addresses on that VLAN; EBUSY the
+ * client has a receiver; ENOSPC the adapter has VNIC_RECEIVERS_MAX; ENOMEM. */
+struct vnic_receiver *vnic_receiver_create(struct vnic_client *client,
+					   const struct vnic_receiver_conf *conf);
+/* setup, when its thread does not use it any more; the data thread may run, and is waited for
+ * if it is about to deliver. What is queued is freed. -EBUSY while packets are held, -EBADF
+ * destroyed already. NULL is ignored. */
+int vnic_receiver_destroy(struct vnic_receiver *receiver);
+
+/* receiver: NdisMIndicateReceiveNetBufferLists. Up to n packets, which are the caller's, each
+ * to be returned once. 0 while the adapter's gate (vnic_adapter_gate) is closed. */
+uint16_t vnic_receive(struct vnic_receiver *receiver, struct rte_mbuf **packets, uint16_t n);
+/* receiver: MiniportReturnNetBufferLists. n packets, in any order, have been freed or given to a
+ * port: the caller does not touch them any more. A pause, and what begins with one, waits until
+ * all are returned [C44]. -EINVAL: so many are not held; nothing is done. */
+int vnic_receive_return(struct vnic_receiver *receiver, uint32_t n);
+/* receiver: packets indicated and not returned. */
+uint32_t vnic_receiver_held(const struct vnic_receiver *receiver);
+
+/* any but the data and the receiver's threads: exact cuts, as vnic_adapter_stats_get(). */
+void vnic_receiver_stats_get(struct vnic_receiver *receiver, struct vnic_receiver_stats *stats);
+void vnic_adapter_receive_stats_get(const struct vnic_adapter *adapter,
+				    struct vnic_adapter_receive_stats *stats);
 
 /* ---- cancel (MiniportCancelSend) ---- */
 
@@ -739,6 +834,10 @@ int vnic_port_info_get(uint16_t port, struct vnic_port_info *info);
 /* setup: stop it; a port that vnic_port_open made is removed too, with its buffers: close
  * the ports that send a face's packets before the face's own. */
 int vnic_port_close(uint16_t port);
+/* setup, when nobody polls them: the same for ports that send each other's packets, as a face
+ * that receives and the port below do; close them before the adapters between them. All are
+ * stopped before any buffers go. The first error, the others are closed all the same. */
+int vnic_ports_close(const uint16_t *ports, uint32_t n);
 
 struct vnic_face_conf {
 	const char *name;
@@ -749,9 +848,14 @@ struct vnic_face_conf {
 	uint32_t depth;       /* of its send queue */
 	const struct vnic_idrule *rules; /* copied */
 	uint32_t nb_rules;    /* 0: the flow's hash */
+
+	bool receive;         /* what the adapter receives for it goes to the port's tx queue */
+	uint16_t tx_queue;
+	struct vnic_receiver_conf receiver;
 };
 
-/* Packets; all only grow. received = completed + dropped + those still outstanding. */
+/* Packets; all but rx_held only grow. rx_indicated = rx_delivered + rx_dropped + rx_held,
+ * exactly at any moment. received = completed + dropped + those still outstanding. */
 struct vnic_face_stats {
 	uint64_t received;     /* packets taken from the upper port and sent */
 	uint64_t completed;    /* of them, those that came back, by status: */
@@ -762,6 +866,12 @@ struct vnic_face_stats {
 	uint64_t backpressure; /* polls that may have left packets in the port: queue full */
 	uint64_t unmarked;     /* received, not dropped, and no rule applied */
 	uint64_t matched[VNIC_IDRULES_MAX]; /* the same, by the rule that made the id */
+
+	uint64_t rx_indicated; /* received by the adapter and given to the face */
+	uint64_t rx_delivered; /* taken by the upper port */
+	uint64_t rx_dropped;   /* freed: larger than the port takes, or the port took none while
+				  the adapter's gate closed or its own link was down */
+	uint64_t rx_held;      /* the port did not take them yet */
 };
 
 /* setup: a face is a client with one sender, whose thread polls it (usually the data
@@ -770,9 +880,10 @@ struct vnic_face_stats {
 struct vnic_face *vnic_face_create(struct vnic_adapter *adapter, const struct vnic_face_conf *conf);
 /* setup: -EBUSY while NBLs are outstanding. NULL is ignored. */
 int vnic_face_destroy(struct vnic_face *face);
-/* sender: take completions, then packets from the port; returns how many of both. */
+/* sender, and receiver: take completions, then packets from the port, then what was received for
+ * it; returns how many of all. */
 uint32_t vnic_face_poll(struct vnic_face *face);
-/* any: only completions are polled from now on. */
+/* any: packets from the port are not polled any more; completions are, and what was received. */
 void vnic_face_stop_receive(struct vnic_face *face);
 /* any: counts that may be a burst apart while the face is polled. */
 void vnic_face_stats_get(const struct vnic_face *face, struct vnic_face_stats *stats);
@@ -781,6 +892,8 @@ void vnic_face_stats_get(const struct vnic_face *face, struct vnic_face_stats *s
 uint64_t vnic_face_id(const struct vnic_face *face, const struct rte_mbuf *packet, uint32_t *rule);
 /* any */
 struct vnic_client *vnic_face_client(const struct vnic_face *face);
+/* any: NULL if it does not receive. */
+struct vnic_receiver *vnic_face_receiver(const struct vnic_face *face);
 /* sender */
 uint32_t vnic_face_outstanding(const struct vnic_face *face);
 

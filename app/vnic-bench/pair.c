@@ -124,7 +124,7 @@ static int write_conf(const struct pair *p, char *path, size_t len)
 	if (f == NULL)
 		return fail(p, &p->dev, "its configuration cannot be written; is the disk full?");
 	/* hang_s: to be held still is no fault of the port */
-	fprintf(f, "[vnicd]\nprogress = no\n\n[adapter a0]\nport = net_null0\nhang_s = 0\n\n[face f0]\nport = ");
+	fprintf(f, "[vnicd]\nprogress = no\n\n[adapter a0]\nport = net_null0,no-rx=1\nhang_s = 0\n\n[face f0]\nport = ");
 	fprintf(f, p->port->device, p->place[0]);
 	fprintf(f, "\nid = flow\n");
 	if (p->device == PAIR_CANCELS)

@@ -12,6 +12,7 @@
 #include "hush.h"
 
 #define MBUFS_SPARE 2048u
+#define TX_HELD 512u /* packets that a face's port may hold when it has taken them */
 
 static int fail(struct vnicd *d, const char *format, ...)
 {
@@ -54,14 +55,35 @@ static int open_one(struct vnicd *d, const char *section, const char *devargs,
 	return fail(d, "%s: %s: %s (%s)", d->conf.path, section, why, cause);
 }
 
-/* Packets of a face are in its port, its queue and the lower port at once. */
+/* Packets that an adapter's faces hold of what it receives. */
+static uint32_t received_mbufs(const struct vnicd *d, uint32_t adapter)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		if (d->conf.face[i].adapter_index == adapter &&
+		    conf_face_receives(&d->conf, &d->conf.face[i]))
+			n += (uint32_t)d->conf.face[i].receive_depth + TX_HELD;
+	return n;
+}
+
+/* Packets of a face are in its port, its queue and the lower port at once, or with the faces
+ * that it sends to. */
 static uint32_t face_mbufs(const struct vnicd *d, const struct conf_face *f)
 {
 	const struct conf_adapter *a = &d->conf.adapter[f->adapter_index];
 
 	if (f->mbufs != 0)
 		return (uint32_t)f->mbufs;
-	return (uint32_t)(a->depth * f->nbl_packets + a->in_flight) + MBUFS_SPARE;
+	return (uint32_t)(a->depth * f->nbl_packets + a->in_flight) + MBUFS_SPARE +
+	       (a->local ? received_mbufs(d, f->adapter_index) : 0);
+}
+
+/* Is the adapter's port to be polled? Then for every address, not only its own; a port that
+ * has no such filter says that it cannot. */
+static bool receives(const struct vnicd *d, uint32_t adapter)
+{
+	return d->conf.adapter[adapter].receive && received_mbufs(d, adapter) != 0;
 }
 
 int vnicd_ports_open(struct vnicd *d)
@@ -77,9 +99,12 @@ int vnicd_ports_open(struct vnicd *d)
 		if (a->nb_lower != 0)
 			continue;
 		snprintf(section, sizeof(section), "adapter %s", a->name);
-		if (open_one(d, section, a->port, &conf, MBUFS_SPARE, &d->adapter[i].port) != 0)
+		if (open_one(d, section, a->port, &conf, MBUFS_SPARE + received_mbufs(d, i),
+			     &d->adapter[i].port) != 0)
 			return -1;
 		d->adapter[i].port_open = true;
+		if (receives(d, i))
+			rte_eth_promiscuous_enable(d->adapter[i].port);
 	}
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
 		const struct conf_face *f = &d->conf.face[i];
@@ -96,13 +121,20 @@ int vnicd_ports_open(struct vnicd *d)
 
 void vnicd_ports_close(struct vnicd *d)
 {
-	/* a lower port may still hold buffers of the faces' pools: it goes first */
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+	uint16_t port[CONF_ADAPTERS_MAX + CONF_FACES_MAX];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
 		if (d->adapter[i].port_open)
-			vnic_port_close(d->adapter[i].port);
-	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+			port[n++] = d->adapter[i].port;
+		d->adapter[i].port_open = false;
+	}
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
 		if (d->face[i].port_open)
-			vnic_port_close(d->face[i].port);
+			port[n++] = d->face[i].port;
+		d->face[i].port_open = false;
+	}
+	vnic_ports_close(port, n);
 }
 
 /* The lower edge is the library's; its names are published, for who asks telemetry. */
@@ -127,6 +159,7 @@ int vnicd_adapters_create(struct vnicd *d)
 			.max_frame = (uint32_t)a->max_frame, .in_flight = (uint32_t)a->in_flight,
 			.pacing = {.packets_per_s = a->packets_per_s, .bits_per_s = a->bits_per_s,
 				   .burst_packets = (uint32_t)a->burst_packets},
+			.receive = receives(d, i), .local = a->local, .learn = a->learn,
 			.numa_node = a->numa_node >= 0 ? (int)a->numa_node : node};
 
 		for (uint32_t k = 0; k < a->nb_lower; k++)
@@ -155,6 +188,24 @@ void vnicd_adapters_destroy(struct vnicd *d)
 	vnic_control_destroy(d->control);
 }
 
+/* One that nothing can be addressed to is not what was meant. */
+static void find_unaddressed(const struct vnicd *d)
+{
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
+		const struct conf_face *f = &d->conf.face[i];
+		const struct conf_adapter *a = &d->conf.adapter[f->adapter_index];
+		uint32_t others = 0;
+
+		for (uint32_t k = 0; k < d->conf.nb_faces; k++)
+			others += k != i && d->conf.face[k].adapter_index == f->adapter_index &&
+				  conf_face_receives(&d->conf, &d->conf.face[k]);
+		if (others != 0 && conf_face_receives(&d->conf, f) && f->nb_macs == 0 &&
+		    !f->promiscuous && !a->learn)
+			fprintf(stderr, "vnicd: face %s: it receives broadcasts only, for it is not alone "
+				"on adapter %s; give it mac = ADDRESS, or receive = no\n", f->name, a->name);
+	}
+}
+
 int vnicd_faces_create(struct vnicd *d)
 {
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
@@ -164,14 +215,19 @@ int vnicd_faces_create(struct vnicd *d)
 		struct vnic_face_conf conf = {
 			.name = name, .port = d->face[i].port, .burst = (uint16_t)f->burst,
 			.nbl_packets = (uint16_t)f->nbl_packets, .depth = (uint32_t)a->conf->depth,
-			.rules = f->rule, .nb_rules = f->nb_rules};
+			.rules = f->rule, .nb_rules = f->nb_rules,
+			.receive = conf_face_receives(&d->conf, f),
+			.receiver = {.depth = (uint32_t)f->receive_depth, .vlan = (int32_t)f->vlan,
+				     .promiscuous = f->promiscuous, .nb_macs = (uint16_t)f->nb_macs}};
 
+		memcpy(conf.receiver.mac, f->macs, sizeof(f->macs));
 		snprintf(name, sizeof(name), "face%u", i);
 		d->face[i].face = vnic_face_create(a->adapter, &conf);
 		if (d->face[i].face == NULL)
 			return fail(d, "%s: face %s: %s; %s", d->conf.path, f->name,
 				    rte_strerror(rte_errno), cure(rte_errno));
 	}
+	find_unaddressed(d);
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
 		rte_cpuset_t cpus = rte_lcore_cpuset(d->adapter[i].lcore);
 		char text[VNICD_LINE];

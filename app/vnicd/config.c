@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <rte_ether.h>
+
 #include "config_file.h"
 #include "ids.h"
 #include "options.h"
@@ -276,6 +278,65 @@ static int faces_check(struct conf_reader *r)
 	return 0;
 }
 
+/* Who else has this address on this VLAN, on the same adapter? */
+static const struct conf_face *mac_owner(const struct conf *conf, const struct conf_face *face,
+					 const uint8_t mac[6])
+{
+	for (const struct conf_face *f = conf->face; f <= face; f++)
+		for (uint32_t i = 0; i < f->nb_macs; i++)
+			if (f->adapter_index == face->adapter_index && f->vlan == face->vlan &&
+			    memcmp(f->macs[i], mac, 6) == 0)
+				return f;
+	return NULL;
+}
+
+static int macs_read(struct conf_reader *r, struct conf_section *s, struct conf_face *face)
+{
+	int line = line_of(s, "mac");
+	char copy[CONF_TEXT];
+	char *rest = copy;
+	char *word;
+
+	memcpy(copy, face->mac, sizeof(copy));
+	while ((word = strsep(&rest, ",")) != NULL) {
+		const struct conf_face *owner;
+		struct rte_ether_addr mac;
+
+		word = conf_trim(word);
+		if (face->nb_macs == CONF_MACS_MAX)
+			return conf_fail(r, line, "mac has more than %d addresses; leave some out",
+					 CONF_MACS_MAX);
+		if (rte_ether_unformat_addr(word, &mac) != 0 || !rte_is_valid_assigned_ether_addr(&mac))
+			return conf_fail(r, line, "mac: '%.40s' is no address of one station; allowed: "
+					 "02:00:00:00:00:01 and the like, separated by commas", word);
+		owner = mac_owner(r->conf, face, mac.addr_bytes);
+		if (owner != NULL)
+			return conf_fail(r, line, "mac: %.40s on vlan = %" PRId64 " is face %s's already; give "
+					 "each face its own", word, face->vlan, owner->name);
+		memcpy(face->macs[face->nb_macs++], mac.addr_bytes, 6);
+	}
+	return 0;
+}
+
+/* What each face receives, if its adapter can. */
+static int receive_check(struct conf_reader *r)
+{
+	for (uint32_t i = 0; i < r->conf->nb_faces; i++) {
+		struct conf_face *face = &r->conf->face[i];
+		struct conf_section *s = conf_section_find(r, &conf_kinds[CONF_KIND_FACE], face->name);
+
+		if (face->mac[0] == '\0')
+			continue;
+		if (!conf_face_receives(r->conf, face))
+			return conf_fail(r, line_of(s, "mac"), "mac has no meaning: adapter %s does not "
+					 "receive; remove mac or name an adapter with a port and receive = yes",
+					 r->conf->adapter[face->adapter_index].name);
+		if (macs_read(r, s, face) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* The adapters that one names as its lower ones: any above it, so that they exist before it
  * does, and none twice. */
 static int lower_read(struct conf_reader *r, struct conf_section *s, struct conf_adapter *a)
@@ -322,6 +383,10 @@ static int adapters_check(struct conf_reader *r)
 					 "remove one");
 		if (a->lower[0] != '\0' && lower_read(r, s, a) < 0)
 			return -1;
+		if (a->lower[0] != '\0' && (a->local || a->learn))
+			return conf_fail(r, line_of(s, a->local ? "local" : "learn"), "%s = yes in an "
+					 "[adapter] with lower adapters; set it on one that has a port",
+					 a->local ? "local" : "learn");
 	}
 	return 0;
 }
@@ -368,7 +433,8 @@ static int whole_check(struct conf_reader *r)
 	for (uint32_t i = 0; i < r->nb_sections; i++)
 		if (section_check(r, &r->section[i]) < 0)
 			return -1;
-	if (adapters_check(r) < 0 || faces_check(r) < 0 || adapter_check(r, plan, conf->plan.adapter) < 0)
+	if (adapters_check(r) < 0 || faces_check(r) < 0 || receive_check(r) < 0 ||
+	    adapter_check(r, plan, conf->plan.adapter) < 0)
 		return -1;
 	return conf->plan.ids == CONF_PLAN_LIST ?
 		       list_read(r, line_of(plan, "list"), &conf->plan) : 0;

@@ -17,6 +17,7 @@
 #define CONF_FACES_MAX 16
 #define CONF_LOWER_MAX 8
 #define CONF_LIST_MAX 64
+#define CONF_MACS_MAX 8
 #define CONF_TEXT 256
 #define CONF_NAME 24
 
@@ -53,6 +54,9 @@ struct conf_adapter {
 	uint64_t max_frame;
 	uint64_t mtu;
 	uint64_t hang_s;
+	uint64_t receive;        /* 0 or 1, like the next two */
+	uint64_t local;
+	uint64_t learn;
 	int64_t lcore;
 	int64_t numa_node;
 };
@@ -70,6 +74,13 @@ struct conf_face {
 	uint64_t burst;
 	uint64_t mbufs;          /* rx buffers of the port; 0: chosen from the depth */
 	uint64_t mtu;
+	uint64_t receive;        /* 0 or 1; see conf_face_receives() */
+	char mac[CONF_TEXT];     /* addresses separated by commas, "" none */
+	uint8_t macs[CONF_MACS_MAX][6]; /* filled after all is read */
+	uint32_t nb_macs;
+	int64_t vlan;
+	uint64_t promiscuous;    /* 0 or 1 */
+	uint64_t receive_depth;
 };
 
 /* [plan] */
@@ -92,6 +103,14 @@ struct conf {
 	uint32_t nb_adapters;
 	uint32_t nb_faces;
 };
+
+/* Does its adapter receive for this face? */
+static inline bool conf_face_receives(const struct conf *conf, const struct conf_face *face)
+{
+	const struct conf_adapter *a = &conf->adapter[face->adapter_index];
+
+	return face->receive && a->nb_lower == 0 && (a->receive || a->local);
+}
 
 enum conf_action { CONF_RUN, CONF_EXIT_OK, CONF_EXIT_ERROR };
 

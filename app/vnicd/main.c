@@ -37,15 +37,15 @@ static int signals_catch(struct vnicd *d)
 	return 0;
 }
 
-/* What must be there before traffic, in this order; undone in reverse. The last two end
- * in serve(), before the account. */
+/* What must be there before traffic, in this order; undone in reverse. The ports are closed
+ * before that, and the last two end in serve(), before the account. */
 static const struct {
 	int (*up)(struct vnicd *d);
 	void (*down)(struct vnicd *d);
 } steps[] = {
 	{signals_catch, NULL},
 	{vnicd_lcores_choose, NULL},
-	{vnicd_ports_open, vnicd_ports_close},
+	{vnicd_ports_open, NULL},
 	{vnicd_adapters_create, vnicd_adapters_destroy},
 	{vnicd_faces_create, vnicd_faces_destroy},
 	{vnicd_plan_create, vnicd_plan_destroy},
@@ -110,6 +110,7 @@ static int serve(struct vnicd *d)
 		fprintf(stderr, "vnicd: %s\n", d->why);
 		up++; /* a step that failed half-way is undone too */
 	}
+	vnicd_ports_close(d);
 	while (up-- > 0)
 		if (steps[up].down != NULL)
 			steps[up].down(d);

@@ -71,6 +71,13 @@ static const struct conf_option adapter_options[] = {
 	 .unit = "bytes", .help = "MTU of the port; 0: as it is"},
 	{ENTRY(U64, conf_adapter, hang_s), RANGE(0, 3600, 20), .unit = "s",
 	 .help = "reset it when nothing of what is queued leaves for so long; 0: never"},
+	{ENTRY(CHOICE, conf_adapter, receive), CHOICES(1, "no", "yes"),
+	 .help = "poll the port for packets to its faces, if one of them receives"},
+	{ENTRY(CHOICE, conf_adapter, local), CHOICES(0, "no", "yes"),
+	 .help = "what a face sends to the address of another goes there, not to the port; broadcast "
+		 "to both"},
+	{ENTRY(CHOICE, conf_adapter, learn), CHOICES(0, "no", "yes"),
+	 .help = "source addresses of what a face sends are its own too, up to 64"},
 	{ENTRY(I64, conf_adapter, lcore), RANGE(-1, 1023, -1),
 	 .help = "the lcore that polls the adapter and its faces; -1: chosen"},
 	{ENTRY(I64, conf_adapter, numa_node), RANGE(-1, 63, -1),
@@ -92,6 +99,16 @@ static const struct conf_option face_options[] = {
 	 .unit = "buffers", .help = "to receive into; 0: chosen from the queue's depth"},
 	{ENTRY(U64, conf_face, mtu), RANGE(68, 9600, 0), .flags = CONF_OR_ZERO,
 	 .unit = "bytes", .help = "MTU of the port; 0: as it is"},
+	{ENTRY(CHOICE, conf_face, receive), CHOICES(1, "no", "yes"),
+	 .help = "what the adapter receives for it goes to its port; not from a layer"},
+	{ENTRY(TEXT, conf_face, mac), .max = TEXT_MAX_LEN, NEEDS(receive, 1),
+	 .help = "its addresses, up to 8, separated by commas; left out: all, if it is the only one"},
+	{ENTRY(I64, conf_face, vlan), RANGE(-1, 4094, -1), NEEDS(receive, 1),
+	 .help = "the VLAN that it receives from; 0: untagged, -1: any"},
+	{ENTRY(CHOICE, conf_face, promiscuous), CHOICES(0, "no", "yes"), NEEDS(receive, 1),
+	 .help = "it receives what is for nobody known, too"},
+	{ENTRY(U64, conf_face, receive_depth), RANGE(1, 65536, 512), NEEDS(receive, 1),
+	 .unit = "packets", .help = "waiting for its port at most; what comes then is dropped"},
 };
 
 static const struct conf_option plan_options[] = {

@@ -93,6 +93,76 @@ static void id_rows(const struct conf_face *conf, const struct vnic_face_stats *
 		printf("    %-22s %12" PRIu64 "\n", "unmarked", f->unmarked);
 }
 
+/* What an adapter has received, if anything. */
+static void receive_rows(const struct vnic_adapter *a)
+{
+	struct vnic_adapter_receive_stats s;
+
+	vnic_adapter_receive_stats_get(a, &s);
+	row1("received", s.received);
+	row1("between its faces", s.local);
+	row1("to more than one", s.copies);
+	row1("for nobody known", s.unknown);
+	row1("no frames", s.malformed);
+	row1("while paused", s.paused);
+	row1("sources not learned", s.learn_full);
+}
+
+/* What the faces were to get. */
+static void faces_up(const struct vnicd *d)
+{
+	bool said = false;
+
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
+		struct vnic_receiver *r = vnic_face_receiver(d->face[i].face);
+		struct vnic_receiver_stats s;
+		struct vnic_face_stats f;
+
+		if (r == NULL)
+			continue;
+		vnic_receiver_stats_get(r, &s);
+		vnic_face_stats_get(d->face[i].face, &f);
+		if (s.offered == 0)
+			continue;
+		if (!said)
+			printf("\n%-22s %14s %14s %14s %14s %14s\n", "face, upward", "received", "delivered",
+			       "queue full", "no memory", "dropped");
+		said = true;
+		printf("  %-20s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 "\n",
+		       d->conf.face[i].name, s.offered, f.rx_delivered, s.dropped, s.no_memory,
+		       s.flushed + f.rx_dropped);
+	}
+}
+
+/* Is every packet received where the counts say? Adapters against what their faces count. */
+static bool receive_balances(const struct vnicd *d)
+{
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		struct vnic_adapter_receive_stats a;
+		uint64_t offered = 0;
+
+		vnic_adapter_receive_stats_get(d->adapter[i].adapter, &a);
+		for (uint32_t k = 0; k < d->conf.nb_faces; k++) {
+			struct vnic_receiver *r = vnic_face_receiver(d->face[k].face);
+			struct vnic_receiver_stats s;
+			struct vnic_face_stats f;
+
+			if (r == NULL || d->conf.face[k].adapter_index != i)
+				continue;
+			vnic_receiver_stats_get(r, &s);
+			vnic_face_stats_get(d->face[k].face, &f);
+			offered += s.offered;
+			if (s.indicated != f.rx_indicated || s.returned != f.rx_delivered + f.rx_dropped ||
+			    s.held != f.rx_held)
+				return false;
+		}
+		if (a.offered != offered ||
+		    a.received + a.local + a.copies != offered + a.unknown + a.malformed + a.paused)
+			return false;
+	}
+	return true;
+}
+
 static void table(const struct vnicd *d)
 {
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
@@ -125,6 +195,7 @@ static void table(const struct vnicd *d)
 		row1("  of unknown ids", s.cancels_unknown);
 		row1("  NBLs too late", s.too_late);
 		row1("hung, and was reset", s.hung);
+		receive_rows(d->adapter[i].adapter);
 	}
 	printf("\n%-22s %14s %14s %14s %14s\n", "face", "received", "sent", "aborted", "dropped");
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
@@ -135,6 +206,7 @@ static void table(const struct vnicd *d)
 		       d->conf.face[i].name, f.received, f.sent, f.aborted, f.dropped);
 		id_rows(&d->conf.face[i], &f);
 	}
+	faces_up(d);
 }
 
 static void percentiles(const char *name, const struct vnic_histogram *h)
@@ -203,7 +275,7 @@ bool vnicd_report_final(struct vnicd *d)
 	bool good;
 
 	gather_stats(d, &s);
-	good = balances(&s);
+	good = balances(&s) && receive_balances(d);
 	snprintf(account, sizeof(account), "account: accepted=%" PRIu64 " sent=%" PRIu64 " aborted=%" PRIu64
 		 " rejected=%" PRIu64 " queued=%" PRIu64 "\n", s.accepted.packets, s.sent.packets,
 		 s.aborted.packets, s.rejected.packets, s.queued.packets);
@@ -218,7 +290,7 @@ bool vnicd_report_final(struct vnicd *d)
 		else
 			good = false;
 	}
-	if (!balances(&s))
+	if (!balances(&s) || !receive_balances(d))
 		fprintf(stderr, "vnicd: the account does not balance: this is a bug, please report it with "
 			"the table above\n");
 	fflush(stderr);

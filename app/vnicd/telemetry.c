@@ -68,6 +68,7 @@ static void add_count(struct rte_tel_data *data, const char *name, const struct 
 static int stats(struct vnicd *d, char *params, struct rte_tel_data *data)
 {
 	const struct vnic_adapter *a = find(d, params);
+	struct vnic_adapter_receive_stats rx;
 	struct vnic_adapter_stats s;
 
 	if (a == NULL)
@@ -96,6 +97,40 @@ static int stats(struct vnicd *d, char *params, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "cancels_unknown", s.cancels_unknown);
 	rte_tel_data_add_dict_u64(data, "too_late", s.too_late);
 	rte_tel_data_add_dict_u64(data, "hung", s.hung);
+	vnic_adapter_receive_stats_get(a, &rx);
+	rte_tel_data_add_dict_u64(data, "rx_received", rx.received);
+	rte_tel_data_add_dict_u64(data, "rx_local", rx.local);
+	rte_tel_data_add_dict_u64(data, "rx_copies", rx.copies);
+	rte_tel_data_add_dict_u64(data, "rx_offered", rx.offered);
+	rte_tel_data_add_dict_u64(data, "rx_unknown", rx.unknown);
+	rte_tel_data_add_dict_u64(data, "rx_malformed", rx.malformed);
+	rte_tel_data_add_dict_u64(data, "rx_paused", rx.paused);
+	rte_tel_data_add_dict_u64(data, "rx_learn_full", rx.learn_full);
+	return 0;
+}
+
+static int receive(struct vnicd *d, char *params, struct rte_tel_data *data)
+{
+	struct vnic_receiver_stats s;
+	struct vnic_face_stats f;
+	uint32_t i = 0;
+
+	while (i < d->conf.nb_faces && (params == NULL || strcmp(d->conf.face[i].name, params) != 0))
+		i++;
+	if (i == d->conf.nb_faces || vnic_face_receiver(d->face[i].face) == NULL)
+		return say_error(data, "no face of that name that receives; /vnic/receive,FACE");
+	vnic_receiver_stats_get(vnic_face_receiver(d->face[i].face), &s);
+	vnic_face_stats_get(d->face[i].face, &f);
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_u64(data, "offered", s.offered);
+	rte_tel_data_add_dict_u64(data, "queue_full", s.dropped);
+	rte_tel_data_add_dict_u64(data, "no_memory", s.no_memory);
+	rte_tel_data_add_dict_u64(data, "flushed", s.flushed);
+	rte_tel_data_add_dict_u64(data, "queued", s.queued);
+	rte_tel_data_add_dict_u64(data, "indicated", f.rx_indicated);
+	rte_tel_data_add_dict_u64(data, "delivered", f.rx_delivered);
+	rte_tel_data_add_dict_u64(data, "dropped", f.rx_dropped);
+	rte_tel_data_add_dict_u64(data, "held", f.rx_held);
 	return 0;
 }
 
@@ -251,6 +286,7 @@ static const struct {
 } queries[] = {
 	{"/vnic/list", "Names of the adapters. No parameters", list},
 	{"/vnic/stats", "Account of an adapter. Parameters: ADAPTER", stats},
+	{"/vnic/receive", "What a face receives. Parameters: FACE", receive},
 	{"/vnic/state", "State of an adapter. Parameters: ADAPTER", state},
 	{"/vnic/latency", "Cancel latencies in ns. Parameters: ADAPTER", latency},
 	{"/vnic/id", "Cancel id of a flow. Parameters: FACE,PROTO,SRC,SPORT,DST,DPORT[,vlan,N][,dscp,N][,label,N]",

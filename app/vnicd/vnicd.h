@@ -63,6 +63,7 @@ struct vnicd {
 
 /* build.c: what the configuration names, from ports to faces, and its end. */
 int vnicd_ports_open(struct vnicd *d);
+/* When no lcore polls, before what lies between the ports goes: see vnic_ports_close(). Once. */
 void vnicd_ports_close(struct vnicd *d);
 int vnicd_adapters_create(struct vnicd *d);
 void vnicd_adapters_destroy(struct vnicd *d);

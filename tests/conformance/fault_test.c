@@ -74,6 +74,15 @@ static void *new_adapter(struct scene *s)
 	return vnic_adapter_create(s->b->control, &conf);
 }
 
+/* One that has tables: of a port without rx queues. */
+static void *new_local_adapter(struct scene *s)
+{
+	struct vnic_adapter_conf conf = {.name = "fault", .port = s->b->port, .local = true,
+					 .learn = true, .numa_node = -1};
+
+	return vnic_adapter_create(s->b->control, &conf);
+}
+
 static int end_adapter(void *adapter)
 {
 	return vnic_adapter_destroy(adapter);
@@ -127,6 +136,18 @@ static void *new_sender(struct scene *s)
 static int end_sender(void *sender)
 {
 	return vnic_sender_destroy(sender);
+}
+
+static void *new_receiver(struct scene *s)
+{
+	struct vnic_receiver_conf conf = {.vlan = -1, .nb_macs = 1, .mac = {{2, 0, 0, 0, 0, 1}}};
+
+	return vnic_receiver_create(s->client, &conf);
+}
+
+static int end_receiver(void *receiver)
+{
+	return vnic_receiver_destroy(receiver);
 }
 
 static void *new_ticket(struct scene *s)
@@ -185,6 +206,8 @@ static const struct creator {
 	{"c79_face", new_face, end_face},          {"c79_port", new_port, end_port, true},
 	{"c79_request", new_request, end_request}, {"c79_layer", new_layer, end_adapter, .queues = true},
 	{"c79_request_queue", new_request_queue, end_request_queue},
+	{"c79_local_adapter", new_local_adapter, end_adapter},
+	{"c79_receiver", new_receiver, end_receiver},
 };
 
 static void open_upper(struct scene *s)
@@ -217,7 +240,7 @@ static void close_upper(struct scene *s)
 
 static void open_scene(struct scene *s)
 {
-	struct vnic_adapter_conf conf = {.name = "scene", .numa_node = -1};
+	struct vnic_adapter_conf conf = {.name = "scene", .local = true, .numa_node = -1};
 
 	s->b = bed_open(NULL);
 	conf.port = s->b->port;
@@ -440,8 +463,9 @@ static void try_creator(struct scene *s, unsigned int *seed, bool polled)
 	struct heap before;
 	void *made;
 
-	if (c->create == new_sender || c->create == new_port || c->create == new_face)
-		return; /* the first keeps its memory; the others are many times slower */
+	if (c->create == new_sender || c->create == new_receiver || c->create == new_port ||
+	    c->create == new_face)
+		return; /* the first two keep their memory; the others are many times slower */
 	if (polled && c->destroy == end_adapter)
 		return; /* an adapter goes when nobody polls */
 	before = heap_now();
@@ -491,6 +515,8 @@ static void c79_random_sites(void **state)
 
 	(void)state;
 	open_scene(&s);
+	/* whose queues stay with the adapters below */
+	assert_int_equal(end_adapter(new_layer(&s)), 0);
 	for (int step = 0; step < 20000; step++) {
 		struct vnic_verdict v;
 
@@ -575,7 +601,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CREATOR(0), CREATOR(1), CREATOR(2), CREATOR(3),
 		CREATOR(4), CREATOR(5), CREATOR(6), CREATOR(7),
-		CREATOR(8), CREATOR(9), CREATOR(10),
+		CREATOR(8), CREATOR(9), CREATOR(10), CREATOR(11),
+		CREATOR(12),
 		cmocka_unit_test(c79_c8_no_copy_from_some_site_on),
 		cmocka_unit_test(c79_one_copy_fails),
 		cmocka_unit_test(c79_c16_cancel_while_copies_fail),
@@ -584,7 +611,7 @@ int main(void)
 		cmocka_unit_test(c79_random_sites_of_threads),
 	};
 
-	_Static_assert(BED_COUNT_OF(creators) == 11, "one test for each");
+	_Static_assert(BED_COUNT_OF(creators) == 13, "one test for each");
 	return cmocka_run_group_tests_name("conformance fault", tests, test_eal_setup,
 					   test_eal_teardown);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include <rte_errno.h>
+#include <rte_hash.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
@@ -100,6 +101,7 @@ SITE(int, rte_mempool_populate_iova, -ENOMEM,
       void *opaque),
      mp, at, iova, n, free, opaque)
 SITE(int, rte_mempool_populate_default, -ENOMEM, (struct rte_mempool *mp), mp)
+SITE(struct rte_hash *, rte_hash_create, NULL_ENOMEM, (const struct rte_hash_parameters *p), p)
 SITE(struct rte_mempool *, rte_pktmbuf_pool_create, NULL_ENOMEM,
      (const char *name, unsigned int n, unsigned int cache, uint16_t private, uint16_t room, int node),
      name, n, cache, private, room, node)

@@ -393,7 +393,7 @@ static void bounds(void **state)
 				    ((o->flags & CONF_SUFFIX) != 0));
 		}
 	}
-	assert_int_equal(nb, 3 + 14 + 4 + 2); /* of each kind of section */
+	assert_int_equal(nb, 3 + 14 + 7 + 2); /* of each kind of section */
 	run_set(f, BASE, "--set", "adapter a0.bits_per_s=1000G");
 	run_expect(f);
 	assert_true(f->conf.adapter[0].bits_per_s == UINT64_C(1000000000000));
@@ -509,7 +509,8 @@ static void key_errors(void **state)
 	static const struct wrong wrong[] = {
 		{BASE "brust = 4\n", 6,
 		 "unknown key 'brust' in [face f0]; did you mean 'burst'? keys are port, adapter, "
-		 "id, nbl_packets, burst, mbufs, mtu\n"},
+		 "id, nbl_packets, burst, mbufs, mtu, "
+		 "receive, mac, vlan, promiscuous, receive_depth\n"},
 		{BASE "colour = red\n", 6, "unknown key 'colour' in [face f0]; keys are port, "},
 		{BASE "xx = 1\n", 6, "unknown key 'xx' in [face f0]; keys are port, "},
 		{BASE "depth = 64\n", 6, "unknown key 'depth' in [face f0]; keys are"},

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * receive_test.c - received packets and the states of their adapter: C44, C47, C51, C53, C69
+ */
+#include "reception.h"
+
+#include <errno.h>
+
+#include <rte_cycles.h>
+
+static const struct vnic_adapter_conf receives = {.receive = true};
+static const struct vnic_adapter_conf local = {.receive = true, .local = true};
+
+#define STEPS 200
+#define LONG_MS 20
+
+/* For longer than anything is put off but what is waited for. */
+static void linger(struct reception *r)
+{
+	uint64_t until = rte_rdtsc() + rte_get_tsc_hz() / 1000 * LONG_MS;
+
+	while (rte_rdtsc() < until)
+		reception_step(r, 1);
+}
+
+static struct vnic_request *issue(struct reception *r, enum vnic_control_code code)
+{
+	struct vnic_request *q = vnic_request_create(r->control);
+
+	assert_non_null(q);
+	vnic_adapter_request(r->adapter, code, 0, q);
+	return q;
+}
+
+static uint32_t operate(struct reception *r, enum vnic_control_code code)
+{
+	struct vnic_request *q = issue(r, code);
+	uint32_t status;
+
+	for (int i = 0; i < STEPS && vnic_request_status(q) == VNIC_STATUS_PENDING; i++)
+		reception_step(r, 1);
+	status = vnic_request_status(q);
+	vnic_request_release(q);
+	return status;
+}
+
+/* Client 0 with address 1, which has taken one of three packets. */
+static struct rte_mbuf *hold_one(struct reception *r)
+{
+	struct rte_mbuf *held;
+
+	reception_listen(r, 0, 1, -1);
+	for (uint32_t i = 0; i < 3; i++)
+		reception_arrive(r, 1, 0, i);
+	reception_data(r);
+	assert_int_equal(vnic_receive(r->receiver[0], &held, 1), 1);
+	assert_int_equal(reception_number(held), 0);
+	return held;
+}
+
+static void give_back(struct reception *r, struct rte_mbuf *held)
+{
+	rte_pktmbuf_free(held);
+	assert_int_equal(vnic_receive_return(r->receiver[0], 1), 0);
+}
+
+/* The operation waits for the packet that is held, then ends in this state. */
+static void waits_for_held(enum vnic_control_code code, uint32_t status, enum vnic_state end)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *held = hold_one(r), *more;
+	struct vnic_request *q = issue(r, code);
+
+	linger(r);
+	assert_int_equal(vnic_request_status(q), VNIC_STATUS_PENDING);
+	assert_int_not_equal(vnic_adapter_state(r->adapter), end);
+	/* what was queued is gone, what comes is dropped, all of it counted */
+	assert_int_equal(vnic_receive(r->receiver[0], &more, 1), 0);
+	assert_int_equal(reception_stats(r, 0).flushed, 2);
+	assert_int_equal(reception_stats(r, 0).held, 1);
+	give_back(r, held);
+	reception_step(r, STEPS);
+	assert_int_equal(vnic_request_status(q), status);
+	assert_int_equal(vnic_adapter_state(r->adapter), end);
+	vnic_request_release(q);
+	reception_close(r);
+}
+
+static void c44_pause_waits_for_a_held_receive(void **state)
+{
+	(void)state;
+	waits_for_held(VNIC_CONTROL_PAUSE, VNIC_STATUS_SUCCESS, VNIC_STATE_PAUSED);
+}
+
+static void c44_paused_nothing_is_indicated(void **state)
+{
+	struct reception *r = reception_open(&receives);
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	reception_arrive(r, 1, 0, 1);
+	reception_data(r);
+	assert_int_equal(operate(r, VNIC_CONTROL_PAUSE), VNIC_STATUS_SUCCESS);
+	assert_int_equal(reception_stats(r, 0).flushed, 1);
+	reception_arrive(r, 1, 0, 2);
+	reception_arrive(r, 9, 0, 3);
+	reception_data(r);
+	reception_expect_none(r, 0);
+	assert_int_equal(reception_adapter_stats(r).paused, 2);
+	assert_int_equal(operate(r, VNIC_CONTROL_RESTART), VNIC_STATUS_SUCCESS);
+	reception_arrive(r, 1, 0, 4);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 4);
+	reception_close(r);
+}
+
+/* Between the gate and the first step of the control thread after it. */
+static void c44_a_receive_that_meets_a_pause(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct vnic_request *q;
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	for (uint32_t i = 0; i < 50; i++) {
+		reception_arrive(r, 1, 0, i);
+		reception_data(r);
+		q = issue(r, VNIC_CONTROL_PAUSE);
+		reception_arrive(r, 1, 0, i);
+		vnic_control_poll(r->control);
+		reception_expect_none(r, 0);
+		reception_step(r, STEPS);
+		assert_int_equal(vnic_request_status(q), VNIC_STATUS_SUCCESS);
+		vnic_request_release(q);
+		assert_int_equal(operate(r, VNIC_CONTROL_RESTART), VNIC_STATUS_SUCCESS);
+	}
+	assert_int_equal(reception_stats(r, 0).flushed, 50);
+	assert_int_equal(reception_adapter_stats(r).paused, 50);
+	reception_close(r);
+}
+
+static void c44_a_pause_takes_back_what_is_queued_for_a_local_receiver(void **state)
+{
+	struct reception *r = reception_open(&local);
+
+	(void)state;
+	reception_listen(r, 1, 2, -1);
+	reception_send(r, 0, 2, 1);
+	assert_int_equal(operate(r, VNIC_CONTROL_PAUSE), VNIC_STATUS_SUCCESS);
+	reception_step(r, 3);
+	assert_int_equal(r->nb_done, 1);
+	assert_int_equal(r->done[0]->status, VNIC_STATUS_PAUSED);
+	reception_expect_none(r, 1);
+	reception_close(r);
+}
+
+static void c51_a_reset_flushes_and_does_not_wait(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *held = hold_one(r);
+
+	(void)state;
+	assert_int_equal(operate(r, VNIC_CONTROL_RESET), VNIC_STATUS_SUCCESS);
+	assert_int_equal(vnic_adapter_state(r->adapter), VNIC_STATE_RUNNING);
+	assert_int_equal(reception_stats(r, 0).flushed, 2);
+	give_back(r, held);
+	reception_arrive(r, 1, 0, 4);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 4);
+	reception_close(r);
+}
+
+static void c53_removal_waits_for_a_held_receive(void **state)
+{
+	(void)state;
+	waits_for_held(VNIC_CONTROL_REMOVE, VNIC_STATUS_SUCCESS, VNIC_STATE_HALTED);
+}
+
+static void c53_a_port_that_has_gone_is_not_polled(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *m = NULL;
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	assert_int_equal(operate(r, VNIC_CONTROL_REMOVE), VNIC_STATUS_SUCCESS);
+	reception_arrive(r, 1, 0, 1);
+	reception_step(r, 3);
+	assert_int_equal(rte_ring_count(r->in), 1);
+	assert_int_equal(rte_ring_sc_dequeue(r->in, (void **)&m), 0);
+	rte_pktmbuf_free(m);
+	reception_close(r);
+}
+
+static void c69_a_stop_waits_for_a_held_receive(void **state)
+{
+	(void)state;
+	waits_for_held(VNIC_CONTROL_STOP, VNIC_STATUS_REDIRECTOR_HAS_OPEN_HANDLES, VNIC_STATE_HALTED);
+}
+
+/* Held back by a receive, it may still be taken back. */
+static void c69_a_stop_that_waits_is_cancelled(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *held = hold_one(r);
+	struct vnic_request *q = issue(r, VNIC_CONTROL_STOP);
+
+	(void)state;
+	linger(r);
+	assert_true(vnic_request_cancel(q));
+	reception_step(r, STEPS);
+	assert_int_equal(vnic_request_status(q), VNIC_STATUS_CANCELLED);
+	vnic_request_release(q);
+	assert_int_equal(vnic_adapter_state(r->adapter), VNIC_STATE_RUNNING);
+	give_back(r, held);
+	reception_arrive(r, 1, 0, 4);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 4);
+	reception_close(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(c44_pause_waits_for_a_held_receive),
+		cmocka_unit_test(c44_paused_nothing_is_indicated),
+		cmocka_unit_test(c44_a_receive_that_meets_a_pause),
+		cmocka_unit_test(c44_a_pause_takes_back_what_is_queued_for_a_local_receiver),
+		cmocka_unit_test(c51_a_reset_flushes_and_does_not_wait),
+		cmocka_unit_test(c53_removal_waits_for_a_held_receive),
+		cmocka_unit_test(c53_a_port_that_has_gone_is_not_polled),
+		cmocka_unit_test(c69_a_stop_waits_for_a_held_receive),
+		cmocka_unit_test(c69_a_stop_that_waits_is_cancelled),
+	};
+
+	return cmocka_run_group_tests_name("receive", tests, test_eal_setup, test_eal_teardown);
+}

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * receive_test.c - to whom a received packet goes, and what becomes of it when it cannot
+ */
+#include "reception.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_errno.h>
+
+static const struct vnic_adapter_conf receives = {.receive = true};
+static const struct vnic_adapter_conf local = {.receive = true, .local = true};
+static const struct vnic_adapter_conf learns = {.receive = true, .local = true, .learn = true};
+
+/* ---- by address and VLAN ---- */
+
+static void to_its_address_in_order(void **state)
+{
+	struct reception *r = reception_open(&receives);
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	reception_listen(r, 1, 2, -1);
+	reception_arrive(r, 1, 0, 10);
+	reception_arrive(r, 2, 0, 11);
+	reception_arrive(r, 1, 9, 12); /* any VLAN */
+	reception_arrive(r, 3, 0, 13);
+	reception_arrive(r, 2, 0, 14);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 10, 12);
+	RECEPTION_EXPECT(r, 1, 11, 14);
+	assert_int_equal(reception_adapter_stats(r).unknown, 1);
+	reception_close(r);
+}
+
+static void to_its_vlan(void **state)
+{
+	struct reception *r = reception_open(&receives);
+
+	(void)state;
+	reception_listen(r, 0, 1, 5);
+	reception_listen(r, 1, 1, 6);
+	reception_listen(r, 2, 1, -1);
+	reception_listen(r, 3, 2, 0);
+	reception_arrive(r, 1, 5, 10);
+	reception_arrive(r, 1, 6, 11);
+	reception_arrive(r, 1, 7, 12); /* nobody's own: who has it on any */
+	reception_arrive(r, 1, 0, 13);
+	reception_arrive(r, 2, 0, 14);
+	reception_arrive(r, 2, 5, 15); /* tagged, for one who is not */
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 10);
+	RECEPTION_EXPECT(r, 1, 11);
+	RECEPTION_EXPECT(r, 2, 12, 13);
+	RECEPTION_EXPECT(r, 3, 14);
+	assert_int_equal(reception_adapter_stats(r).unknown, 1);
+	reception_close(r);
+}
+
+static void a_stripped_tag_counts(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *m = reception_frame(r, 1, 0xee, 0, 10);
+
+	(void)state;
+	reception_listen(r, 0, 1, 5);
+	m->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+	m->vlan_tci = 0xe005; /* with a priority */
+	rte_ring_sp_enqueue(r->in, m);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 10);
+	reception_close(r);
+}
+
+static void several_addresses(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct vnic_receiver_conf conf = {.vlan = -1, .nb_macs = VNIC_RECEIVER_MACS_MAX};
+
+	(void)state;
+	for (uint8_t i = 0; i < VNIC_RECEIVER_MACS_MAX; i++) {
+		conf.mac[i][0] = 2;
+		conf.mac[i][5] = 10 + i;
+	}
+	reception_listen_as(r, 0, &conf);
+	reception_listen(r, 1, 1, -1);
+	for (uint8_t i = 0; i < VNIC_RECEIVER_MACS_MAX; i++)
+		reception_arrive(r, 10 + i, 0, i);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 0, 1, 2, 3, 4, 5, 6, 7);
+	reception_close(r);
+}
+
+static void broadcast_to_all_of_its_vlan(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *m = reception_frame(r, 0x7f, 0xee, 0, 12);
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	reception_listen(r, 1, 2, 5);
+	reception_listen(r, 2, 3, -1);
+	reception_arrive(r, 1, 0, 9);
+	reception_arrive(r, 0xff, 0, 10);
+	reception_arrive(r, 0xff, 5, 11);
+	*rte_pktmbuf_mtod(m, uint8_t *) = 0x33; /* multicast */
+	rte_ring_sp_enqueue(r->in, m);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 9, 10, 11, 12);
+	RECEPTION_EXPECT(r, 1, 11);
+	RECEPTION_EXPECT(r, 2, 10, 11, 12);
+	assert_int_equal(reception_adapter_stats(r).copies, 4);
+	reception_close(r);
+}
+
+/* One who holds copies wants for them alone, and the others get theirs. */
+static void who_holds_copies_wants_alone(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *held[512];
+	uint32_t nb = 0, k;
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	reception_listen(r, 1, 2, -1);
+	for (uint32_t i = 0; i < 1000; i++) {
+		reception_arrive(r, 0xff, 0, i);
+		reception_data(r);
+		RECEPTION_EXPECT(r, 1, i);
+		k = vnic_receive(r->receiver[0], held + nb, 1);
+		nb += k;
+	}
+	assert_int_equal(nb, 512); /* its depth */
+	assert_int_equal(reception_stats(r, 0).dropped, 1000 - 512);
+	assert_int_equal(reception_stats(r, 1).dropped, 0);
+	rte_pktmbuf_free_bulk(held, nb);
+	vnic_receive_return(r->receiver[0], nb);
+	reception_close(r);
+}
+
+static void unknown_to_the_promiscuous(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct vnic_receiver_conf conf = reception_conf(2, -1);
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	conf.promiscuous = true;
+	reception_listen_as(r, 1, &conf);
+	reception_arrive(r, 1, 0, 10); /* another's is not for its eyes */
+	reception_arrive(r, 9, 0, 11);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 10);
+	RECEPTION_EXPECT(r, 1, 11);
+	assert_int_equal(reception_adapter_stats(r).unknown, 0);
+	reception_close(r);
+}
+
+static void everything_to_the_only_one(void **state)
+{
+	struct reception *r = reception_open(&receives);
+
+	(void)state;
+	reception_listen(r, 0, 0, -1);
+	reception_arrive(r, 9, 0, 10);
+	reception_arrive(r, 0xff, 3, 11);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 10, 11);
+	reception_listen(r, 1, 1, -1); /* it is not any more */
+	reception_arrive(r, 9, 0, 12);
+	reception_data(r);
+	reception_expect_none(r, 0);
+	assert_int_equal(vnic_receiver_destroy(r->receiver[1]), 0);
+	r->receiver[1] = NULL;
+	reception_arrive(r, 9, 0, 13);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 13);
+	assert_int_equal(reception_adapter_stats(r).unknown, 1);
+	reception_close(r);
+}
+
+static void the_only_one_has_its_vlan(void **state)
+{
+	struct reception *r = reception_open(&receives);
+
+	(void)state;
+	reception_listen(r, 0, 0, 4);
+	reception_arrive(r, 9, 4, 10);
+	reception_arrive(r, 9, 5, 11);
+	reception_arrive(r, 0xff, 0, 12);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 10);
+	assert_int_equal(reception_adapter_stats(r).unknown, 2);
+	reception_close(r);
+}
+
+static void runts_are_counted(void **state)
+{
+	struct reception *r = reception_open(&receives);
+
+	(void)state;
+	for (int sole = 1; sole >= 0; sole--) {
+		for (uint16_t len = 0; len < 14; len++) {
+			struct rte_mbuf *m = reception_frame(r, 1, 0xee, 0, 10);
+
+			rte_pktmbuf_trim(m, m->pkt_len - len);
+			rte_ring_sp_enqueue(r->in, m);
+		}
+		if (sole)
+			reception_listen(r, 0, 0, -1);
+		else
+			reception_listen(r, 1, 1, -1);
+		reception_data(r);
+		reception_expect_none(r, 0);
+		assert_int_equal(reception_adapter_stats(r).malformed, sole ? 14 : 28);
+	}
+	reception_close(r);
+}
+
+/* ---- slow clients ---- */
+
+static void a_slow_one_loses_its_own(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct vnic_receiver_conf conf = reception_conf(1, -1);
+	struct rte_mbuf *held[4];
+
+	(void)state;
+	conf.depth = 4;
+	reception_listen_as(r, 0, &conf);
+	reception_listen(r, 1, 2, -1);
+	for (uint32_t i = 0; i < 6; i++) {
+		reception_arrive(r, 1, 0, i);
+		reception_arrive(r, 2, 0, 100 + i);
+	}
+	reception_data(r);
+	RECEPTION_EXPECT(r, 1, 100, 101, 102, 103, 104, 105);
+	assert_int_equal(reception_stats(r, 0).dropped, 2);
+	/* what it holds counts like what is queued */
+	assert_int_equal(vnic_receive(r->receiver[0], held, 3), 3);
+	reception_arrive(r, 1, 0, 6);
+	reception_data(r);
+	assert_int_equal(reception_stats(r, 0).dropped, 3);
+	rte_pktmbuf_free_bulk(held, 3);
+	assert_int_equal(vnic_receive_return(r->receiver[0], 4), -EINVAL);
+	assert_int_equal(vnic_receive_return(r->receiver[0], 3), 0);
+	for (uint32_t i = 7; i < 11; i++)
+		reception_arrive(r, 1, 0, i);
+	reception_data(r);
+	assert_int_equal(reception_stats(r, 0).dropped, 4);
+	RECEPTION_EXPECT(r, 0, 3, 7, 8, 9);
+	reception_close(r);
+}
+
+/* ---- setup ---- */
+
+static void what_cannot_be_is_refused(void **state)
+{
+	static const struct vnic_adapter_conf sends = {0};
+	struct reception *r = reception_open(&receives), *none = reception_open(&sends);
+	struct vnic_receiver_conf conf = reception_conf(1, -1);
+
+	(void)state;
+	assert_null(vnic_receiver_create(none->client[0], &conf));
+	assert_int_equal(rte_errno, ENOTSUP);
+	reception_listen(r, 0, 1, -1);
+	assert_null(vnic_receiver_create(r->client[0], &conf));
+	assert_int_equal(rte_errno, EBUSY);
+	assert_null(vnic_receiver_create(r->client[1], &conf));
+	assert_int_equal(rte_errno, EEXIST);
+	conf.nb_macs = 2; /* the second is taken: the first is free again */
+	memcpy(conf.mac[1], conf.mac[0], 6);
+	conf.mac[0][5] = 7;
+	assert_null(vnic_receiver_create(r->client[1], &conf));
+	assert_int_equal(rte_errno, EEXIST);
+	reception_listen(r, 1, 7, -1);
+	for (uint32_t i = 0; i < 4; i++) {
+		conf = reception_conf(9, -1);
+		if (i == 0)
+			conf.mac[0][0] = 3; /* multicast */
+		else if (i == 1)
+			memset(conf.mac[0], 0, 6);
+		else if (i == 2)
+			conf.vlan = 4095;
+		else
+			conf.nb_macs = VNIC_RECEIVER_MACS_MAX + 1;
+		assert_null(vnic_receiver_create(r->client[2], &conf));
+		assert_int_equal(rte_errno, EINVAL);
+	}
+	assert_int_equal(vnic_client_close(r->client[0]), -EBUSY);
+	reception_close(none);
+	reception_close(r);
+}
+
+static void an_end_frees_what_is_queued(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *held;
+
+	(void)state;
+	for (uint32_t round = 0; round < 40; round++) { /* more than it has places */
+		reception_listen(r, 0, 1, 5);
+		reception_arrive(r, 1, 5, 10);
+		reception_arrive(r, 1, 5, 11);
+		reception_data(r);
+		assert_int_equal(vnic_receive(r->receiver[0], &held, 1), 1);
+		assert_int_equal(vnic_receiver_destroy(r->receiver[0]), -EBUSY);
+		rte_pktmbuf_free(held);
+		vnic_receive_return(r->receiver[0], 1);
+		assert_int_equal(vnic_receiver_destroy(r->receiver[0]), 0);
+		assert_int_equal(vnic_receiver_destroy(r->receiver[0]), -EBADF);
+		assert_true(rte_mempool_full(r->mbufs));
+		r->receiver[0] = NULL;
+		reception_arrive(r, 1, 5, 12);
+		reception_data(r);
+		assert_int_equal(reception_adapter_stats(r).unknown, round + 1);
+	}
+	reception_close(r);
+}
+
+/* ---- between senders and receivers of one adapter ---- */
+
+static void local_stays_here(void **state)
+{
+	struct reception *r = reception_open(&local);
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	reception_listen(r, 1, 2, -1);
+	reception_send(r, 0, 2, 10);
+	reception_send(r, 0, 9, 11);
+	reception_send(r, 0, 2, 12);
+	reception_send(r, 0, 0xff, 13);
+	reception_send(r, 0, 1, 14); /* its own address is not here for it */
+	reception_send(r, 0, 9, 15);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 1, 10, 12, 13);
+	reception_expect_none(r, 0);
+	RECEPTION_EXPECT_WIRE(r, 11, 13, 14, 15);
+	assert_int_equal(r->nb_done, 6);
+	for (uint32_t i = 0; i < 6; i++)
+		assert_int_equal(r->done[i]->status, VNIC_STATUS_SUCCESS);
+	assert_int_equal(reception_adapter_stats(r).local, 2);
+	reception_close(r);
+}
+
+static void without_local_all_leave(void **state)
+{
+	struct reception *r = reception_open(&receives);
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	reception_listen(r, 1, 2, -1);
+	reception_send(r, 0, 2, 10);
+	reception_send(r, 0, 0xff, 11);
+	reception_data(r);
+	reception_expect_none(r, 1);
+	RECEPTION_EXPECT_WIRE(r, 10, 11);
+	reception_close(r);
+}
+
+/* A full receiver is its own loss; the sender's NBL has left. */
+static void local_to_a_full_one(void **state)
+{
+	struct reception *r = reception_open(&local);
+	struct vnic_receiver_conf conf = reception_conf(2, -1);
+
+	(void)state;
+	conf.depth = 2;
+	reception_listen_as(r, 1, &conf);
+	for (uint32_t i = 0; i < 4; i++)
+		reception_send(r, 0, 2, i);
+	reception_data(r);
+	assert_int_equal(r->nb_done, 4);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_int_equal(r->done[i]->status, VNIC_STATUS_SUCCESS);
+	assert_int_equal(reception_stats(r, 1).dropped, 2);
+	RECEPTION_EXPECT(r, 1, 0, 1);
+	reception_close(r);
+}
+
+/* What the port refuses is tried again, and nobody gets it twice. */
+static void local_behind_a_full_port(void **state)
+{
+	struct reception *r = reception_open(&local);
+	struct rte_mbuf *filler = reception_frame(r, 9, 9, 0, 99), *m;
+	uint32_t nb = 0;
+
+	(void)state;
+	reception_listen(r, 1, 2, -1);
+	while (rte_ring_sp_enqueue(r->wire, filler) == 0)
+		nb++;
+	reception_send(r, 0, 2, 10);
+	reception_send(r, 0, 0xff, 11);
+	reception_send(r, 0, 2, 12);
+	for (int i = 0; i < 3; i++)
+		reception_data(r);
+	assert_int_equal(r->nb_done, 1);
+	RECEPTION_EXPECT(r, 1, 10);
+	while (nb-- != 0)
+		rte_ring_sc_dequeue(r->wire, (void **)&m);
+	rte_pktmbuf_free(filler);
+	reception_data(r);
+	assert_int_equal(r->nb_done, 3);
+	RECEPTION_EXPECT(r, 1, 11, 12);
+	RECEPTION_EXPECT_WIRE(r, 11);
+	reception_close(r);
+}
+
+/* It was queued like anything else. */
+static void local_is_cancelled(void **state)
+{
+	struct reception *r = reception_open(&local);
+	struct vnic_ticket *t = vnic_ticket_create(-1);
+	struct vnic_verdict v;
+
+	(void)state;
+	reception_listen(r, 1, 2, -1);
+	reception_send(r, 0, 2, 10);
+	assert_int_equal(vnic_adapter_cancel(r->adapter, RECEPTION_ID, t), 0);
+	reception_step(r, 3);
+	assert_int_equal(vnic_ticket_verdict(t, &v), 0);
+	assert_int_equal(v.aborted.nbls, 1);
+	reception_expect_none(r, 1);
+	vnic_ticket_destroy(t);
+	reception_close(r);
+}
+
+static void a_source_is_learned(void **state)
+{
+	struct reception *r = reception_open(&learns);
+
+	(void)state;
+	reception_listen(r, 0, 0, -1);
+	reception_listen(r, 1, 0, -1);
+	reception_arrive(r, 1, 0, 10);
+	reception_data(r);
+	assert_int_equal(reception_adapter_stats(r).unknown, 1);
+	reception_send(r, 0, 9, 11); /* from 1 */
+	reception_data(r);
+	reception_arrive(r, 1, 0, 12);
+	reception_send(r, 1, 1, 13);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 12, 13);
+	RECEPTION_EXPECT_WIRE(r, 11);
+	/* not of the next in its place */
+	assert_int_equal(vnic_receiver_destroy(r->receiver[0]), 0);
+	reception_listen(r, 0, 0, -1);
+	reception_arrive(r, 1, 0, 14);
+	reception_data(r);
+	reception_expect_none(r, 0);
+	reception_close(r);
+}
+
+static void learning_is_bounded(void **state)
+{
+	struct reception *r = reception_open(&learns);
+
+	(void)state;
+	reception_listen(r, 0, 0, -1);
+	reception_listen(r, 1, 0, -1);
+	for (uint32_t i = 0; i < 100; i++) {
+		struct vnic_nbl *nbl;
+
+		assert_int_equal(vnic_nbl_alloc(r->nbls, &nbl, 1), 0);
+		nbl->cancel_id = RECEPTION_ID;
+		nbl->nb_packets = 1;
+		vnic_nbl_packets(nbl)[0] = reception_frame(r, 0xfe, (uint8_t)(1 + i), 0, i);
+		assert_int_equal(vnic_send(r->sender[0], &nbl, 1), 1);
+		reception_data(r);
+		RECEPTION_EXPECT_WIRE(r, i);
+	}
+	assert_int_equal(reception_adapter_stats(r).learn_full, 36);
+	reception_send(r, 1, 64, 200);
+	reception_send(r, 1, 65, 201);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 200);
+	RECEPTION_EXPECT_WIRE(r, 201);
+	reception_close(r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(to_its_address_in_order), cmocka_unit_test(to_its_vlan),
+		cmocka_unit_test(a_stripped_tag_counts), cmocka_unit_test(several_addresses),
+		cmocka_unit_test(broadcast_to_all_of_its_vlan), cmocka_unit_test(who_holds_copies_wants_alone),
+		cmocka_unit_test(unknown_to_the_promiscuous),
+		cmocka_unit_test(everything_to_the_only_one),
+		cmocka_unit_test(the_only_one_has_its_vlan), cmocka_unit_test(runts_are_counted),
+		cmocka_unit_test(a_slow_one_loses_its_own),
+		cmocka_unit_test(what_cannot_be_is_refused),
+		cmocka_unit_test(an_end_frees_what_is_queued), cmocka_unit_test(local_stays_here),
+		cmocka_unit_test(without_local_all_leave), cmocka_unit_test(local_to_a_full_one),
+		cmocka_unit_test(local_behind_a_full_port), cmocka_unit_test(local_is_cancelled),
+		cmocka_unit_test(a_source_is_learned), cmocka_unit_test(learning_is_bounded),
+	};
+
+	return cmocka_run_group_tests_name("receive", tests, test_eal_setup, test_eal_teardown);
+}
