@@ -18,9 +18,11 @@
 #define NAME_LEN 64
 #define MBUF_CACHE 256
 #define XDP "net_af_xdp"
+#define AF_PACKET_DRIVER "net_af_packet"
 #define XDP_KEEPS 6144u /* of each queue: in its fill, rx and tx rings */
 #define LIMITS "see the driver's limits in DPDK's guide"
 #define MEMORY "give EAL more memory (-m MIB) or set fewer mbufs"
+#define STRAYS_MAX 4096
 
 /* A port on its way up: what is asked of it, and what is known of it. */
 struct opening {
@@ -128,6 +130,22 @@ static int queues(struct opening *o)
 	return set_up_queues(o, rx, tx, mp, node);
 }
 
+/* A packet socket hears every interface until it is bound to its own: what net_af_packet has
+ * caught so far is not for us. Other ports may have packets that are (a capture's). */
+static void drop_strays(const struct opening *o)
+{
+	struct rte_mbuf *packet[32];
+	uint32_t n, k;
+
+	if (!driven_by(o, AF_PACKET_DRIVER))
+		return;
+	for (uint16_t q = 0; q < o->nb_queues; q++)
+		for (n = 0, k = 1; k != 0 && n < STRAYS_MAX; n += k) {
+			k = rte_eth_rx_burst(o->port, q, packet, RTE_DIM(packet));
+			rte_pktmbuf_free_bulk(packet, k);
+		}
+}
+
 /* The largest MTU there may be: the driver's own, by either of its two words, and the frames that
  * it has buffers for. */
 static uint32_t mtu_max(const struct opening *o)
@@ -196,7 +214,10 @@ static int set_up(struct opening *o)
 	if (rc != 0)
 		return rc;
 	rc = rte_eth_dev_start(o->port);
-	return rc == 0 ? 0 : wrong(o, rc, "cannot be started", LIMITS);
+	if (rc != 0)
+		return wrong(o, rc, "cannot be started", LIMITS);
+	drop_strays(o);
+	return 0;
 }
 
 /* Of a stopped port: one that was found stays. */

@@ -7,6 +7,8 @@
 
 #include <rte_cycles.h>
 
+#include "adapter.h"
+
 static const struct vnic_adapter_conf receives = {.receive = true};
 static const struct vnic_adapter_conf local = {.receive = true, .local = true};
 
@@ -138,6 +140,97 @@ static void c44_a_receive_that_meets_a_pause(void **state)
 	reception_close(r);
 }
 
+/* A receiver's thread, and the data thread, in the middle of what they do: nobody else is at
+ * the rings before they have left. */
+static void c44_a_pause_waits_at_the_doors(void **state)
+{
+	(void)state;
+	for (int side = 0; side < 2; side++) {
+		struct reception *r = reception_open(&receives);
+		_Atomic uint32_t *door;
+		struct vnic_request *q;
+
+		reception_listen(r, 0, 1, -1);
+		reception_arrive(r, 1, 0, 1);
+		reception_data(r);
+		door = side == 0 ? &r->receiver[0]->door : &r->adapter->receive->door;
+		atomic_store(door, 1);
+		q = issue(r, VNIC_CONTROL_PAUSE);
+		for (int i = 0; i < STEPS; i++)
+			vnic_control_poll(r->control);
+		assert_int_equal(vnic_request_status(q), VNIC_STATUS_PENDING);
+		assert_int_equal(reception_stats(r, 0).flushed, 0);
+		atomic_store(door, 0);
+		reception_step(r, STEPS);
+		assert_int_equal(vnic_request_status(q), VNIC_STATUS_SUCCESS);
+		assert_int_equal(reception_stats(r, 0).flushed, 1);
+		vnic_request_release(q);
+		reception_close(r);
+	}
+}
+
+/* Closed, and the control thread has not come to the rings yet. */
+static void c44_behind_a_closed_gate_nothing_is_indicated(void **state)
+{
+	struct reception *r = reception_open(&receives);
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	reception_arrive(r, 1, 0, 1);
+	reception_data(r);
+	vnic__send_gate_set(&r->adapter->gate, VNIC_STATUS_PAUSED);
+	reception_expect_none(r, 0);
+	vnic__send_gate_set(&r->adapter->gate, VNIC_STATUS_SUCCESS);
+	RECEPTION_EXPECT(r, 0, 1);
+	reception_close(r);
+}
+
+/* An NBL of which the port has one packet is finished, though the gate is closed; one of
+ * which it has none stays for the sweep, even if its receiver is here. */
+static void c44_local_behind_a_closed_gate(void **state)
+{
+	struct reception *r = reception_open(&local);
+	struct rte_mbuf *filler = reception_frame(r, 9, 9, 0, 99), *m;
+	struct vnic_request *q;
+	struct vnic_nbl *nbl;
+	uint32_t nb = 0;
+
+	(void)state;
+	reception_listen(r, 1, 2, -1);
+	while (rte_ring_sp_enqueue(r->wire, filler) == 0)
+		nb++;
+	rte_ring_sc_dequeue(r->wire, (void **)&m);
+	assert_int_equal(vnic_nbl_alloc(r->nbls, &nbl, 1), 0);
+	nbl->nb_packets = 2;
+	vnic_nbl_packets(nbl)[0] = reception_frame(r, 9, 1, 0, 10);
+	vnic_nbl_packets(nbl)[1] = reception_frame(r, 9, 1, 0, 11);
+	assert_int_equal(vnic_send(r->sender[0], &nbl, 1), 1);
+	reception_send(r, 0, 2, 12);
+	reception_data(r); /* both staged, one packet has left */
+	q = issue(r, VNIC_CONTROL_PAUSE);
+	reception_step(r, STEPS);
+	assert_int_equal(vnic_request_status(q), VNIC_STATUS_PENDING);
+	while (--nb != 0)
+		rte_ring_sc_dequeue(r->wire, (void **)&m);
+	rte_pktmbuf_free(filler);
+	linger(r);
+	assert_int_equal(vnic_request_status(q), VNIC_STATUS_SUCCESS);
+	vnic_request_release(q);
+	assert_int_equal(r->nb_done, 2);
+	assert_int_equal(nbl->status, VNIC_STATUS_SUCCESS);
+	RECEPTION_EXPECT_WIRE(r, 10, 11);
+	/* and behind it, by hand: the gate is closed and the sweep has yet to come */
+	assert_int_equal(operate(r, VNIC_CONTROL_RESTART), VNIC_STATUS_SUCCESS);
+	reception_send(r, 0, 2, 13);
+	vnic__send_gate_set(&r->adapter->gate, VNIC_STATUS_PAUSED);
+	reception_data(r);
+	assert_int_equal(r->nb_done, 2);
+	vnic__send_gate_set(&r->adapter->gate, VNIC_STATUS_SUCCESS);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 1, 13);
+	reception_close(r);
+}
+
 static void c44_a_pause_takes_back_what_is_queued_for_a_local_receiver(void **state)
 {
 	struct reception *r = reception_open(&local);
@@ -224,6 +317,9 @@ int main(void)
 		cmocka_unit_test(c44_pause_waits_for_a_held_receive),
 		cmocka_unit_test(c44_paused_nothing_is_indicated),
 		cmocka_unit_test(c44_a_receive_that_meets_a_pause),
+		cmocka_unit_test(c44_a_pause_waits_at_the_doors),
+		cmocka_unit_test(c44_behind_a_closed_gate_nothing_is_indicated),
+		cmocka_unit_test(c44_local_behind_a_closed_gate),
 		cmocka_unit_test(c44_a_pause_takes_back_what_is_queued_for_a_local_receiver),
 		cmocka_unit_test(c51_a_reset_flushes_and_does_not_wait),
 		cmocka_unit_test(c53_removal_waits_for_a_held_receive),

@@ -393,7 +393,7 @@ static void bounds(void **state)
 				    ((o->flags & CONF_SUFFIX) != 0));
 		}
 	}
-	assert_int_equal(nb, 3 + 14 + 7 + 2); /* of each kind of section */
+	assert_int_equal(nb, 3 + 14 + 6 + 2); /* of each kind of section */
 	run_set(f, BASE, "--set", "adapter a0.bits_per_s=1000G");
 	run_expect(f);
 	assert_true(f->conf.adapter[0].bits_per_s == UINT64_C(1000000000000));

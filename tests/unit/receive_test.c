@@ -219,6 +219,25 @@ static void runts_are_counted(void **state)
 
 /* ---- slow clients ---- */
 
+static void by_and_by(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *m;
+
+	(void)state;
+	reception_listen(r, 0, 1, -1);
+	for (uint32_t i = 0; i < 3; i++)
+		reception_arrive(r, 1, 0, i);
+	reception_data(r);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(vnic_receive(r->receiver[0], &m, 1), 1);
+		assert_int_equal(reception_number(m), i);
+		rte_pktmbuf_free(m);
+		vnic_receive_return(r->receiver[0], 1);
+	}
+	reception_close(r);
+}
+
 static void a_slow_one_loses_its_own(void **state)
 {
 	struct reception *r = reception_open(&receives);
@@ -287,8 +306,22 @@ static void what_cannot_be_is_refused(void **state)
 		assert_null(vnic_receiver_create(r->client[2], &conf));
 		assert_int_equal(rte_errno, EINVAL);
 	}
-	assert_int_equal(vnic_client_close(r->client[0]), -EBUSY);
 	reception_close(none);
+	reception_close(r);
+}
+
+static void a_client_closes_after_its_receiver(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct vnic_client *client = vnic_client_open(r->adapter);
+	const struct vnic_receiver_conf conf = reception_conf(1, -1);
+	struct vnic_receiver *receiver = vnic_receiver_create(client, &conf);
+
+	(void)state;
+	assert_non_null(receiver);
+	assert_int_equal(vnic_client_close(client), -EBUSY);
+	assert_int_equal(vnic_receiver_destroy(receiver), 0);
+	assert_int_equal(vnic_client_close(client), 0);
 	reception_close(r);
 }
 
@@ -298,7 +331,7 @@ static void an_end_frees_what_is_queued(void **state)
 	struct rte_mbuf *held;
 
 	(void)state;
-	for (uint32_t round = 0; round < 40; round++) { /* more than it has places */
+	for (uint32_t round = 0; round < 400; round++) { /* more than there are places */
 		reception_listen(r, 0, 1, 5);
 		reception_arrive(r, 1, 5, 10);
 		reception_arrive(r, 1, 5, 11);
@@ -407,6 +440,35 @@ static void local_behind_a_full_port(void **state)
 	reception_close(r);
 }
 
+/* Nor does a later one for a receiver go first. */
+static void local_waits_for_its_turn(void **state)
+{
+	struct reception *r = reception_open(&local);
+	struct rte_mbuf *filler = reception_frame(r, 9, 9, 0, 99), *m;
+	uint32_t nb = 0;
+
+	(void)state;
+	reception_listen(r, 1, 2, -1);
+	while (rte_ring_sp_enqueue(r->wire, filler) == 0)
+		nb++;
+	rte_ring_sc_dequeue(r->wire, (void **)&m);
+	reception_send(r, 0, 9, 10);
+	reception_send(r, 0, 9, 11);
+	reception_send(r, 0, 2, 12);
+	for (int i = 0; i < 3; i++)
+		reception_data(r);
+	assert_int_equal(r->nb_done, 1);
+	reception_expect_none(r, 1);
+	while (--nb != 0)
+		rte_ring_sc_dequeue(r->wire, (void **)&m);
+	rte_pktmbuf_free(filler);
+	reception_data(r);
+	assert_int_equal(r->nb_done, 3);
+	RECEPTION_EXPECT(r, 1, 12);
+	RECEPTION_EXPECT_WIRE(r, 10, 11);
+	reception_close(r);
+}
+
 /* It was queued like anything else. */
 static void local_is_cancelled(void **state)
 {
@@ -488,7 +550,9 @@ int main(void)
 		cmocka_unit_test(unknown_to_the_promiscuous),
 		cmocka_unit_test(everything_to_the_only_one),
 		cmocka_unit_test(the_only_one_has_its_vlan), cmocka_unit_test(runts_are_counted),
-		cmocka_unit_test(a_slow_one_loses_its_own),
+		cmocka_unit_test(by_and_by), cmocka_unit_test(a_slow_one_loses_its_own),
+		cmocka_unit_test(a_client_closes_after_its_receiver),
+		cmocka_unit_test(local_waits_for_its_turn),
 		cmocka_unit_test(what_cannot_be_is_refused),
 		cmocka_unit_test(an_end_frees_what_is_queued), cmocka_unit_test(local_stays_here),
 		cmocka_unit_test(without_local_all_leave), cmocka_unit_test(local_to_a_full_one),

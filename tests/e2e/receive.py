@@ -1,0 +1,315 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# receive.py - programs in network namespaces talk through a running vnicd, in both directions
+# usage: receive.py VNICD CASE      CASE: a function case_... below
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+VNICD = os.path.abspath(sys.argv[1])
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+WORK = tempfile.mkdtemp()
+CONTROL = WORK + "/control"
+TAG = "%05d" % (os.getpid() % 100000)
+started, spaces, links = [], [], []
+
+
+def skip(why):
+    print("skip:", why)
+    sys.exit(77)
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def must(*command):
+    p = run(*command)
+    assert p.returncode == 0, (command, p.stdout, p.stderr)
+    return p.stdout
+
+
+# ---- the site ----
+
+def mac(n):
+    return "02:00:00:00:%02x:%02x" % (os.getpid() % 256, n)
+
+
+class Space:
+    """A network namespace with one interface at ADDRESS."""
+
+    def __init__(self, n):
+        self.name, self.n = "vrx%d%s" % (n, TAG), n
+        self.address = "198.51.100.%d" % n
+        if run("ip", "netns", "add", self.name).returncode != 0:
+            skip("no network namespaces here")
+        spaces.append(self.name)
+        p = self.run("true")
+        if p.returncode != 0:
+            skip("no command runs in a network namespace here: " + p.stderr.strip())
+
+    def run(self, *command):
+        return run("ip", "netns", "exec", self.name, *command)
+
+    def veth(self):
+        """Its interface is the far end of one here, whose name is returned."""
+        here, there = "va%d%s" % (self.n, TAG), "vb%d%s" % (self.n, TAG)
+        must("ip", "link", "add", here, "type", "veth", "peer", "name", there, "netns", self.name)
+        links.append(here)
+        # what the kernel itself would say here is no traffic of ours
+        run("sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % here)
+        must("ip", "link", "set", here, "up")
+        self.up(there)
+        return here
+
+    def tap(self):
+        """The name of the tap that vnicd makes; take() brings it here."""
+        return "vt%d%s" % (self.n, TAG)
+
+    def take(self):
+        must("ip", "link", "set", self.tap(), "netns", self.name)
+        self.up(self.tap())
+
+    def up(self, name):
+        ip = ["ip", "-n", self.name]
+        self.run("sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % name)
+        must(*ip, "link", "set", name, "address", mac(self.n))
+        must(*ip, "addr", "add", self.address + "/24", "dev", name)
+        must(*ip, "link", "set", name, "up")
+
+    def ping(self, other, count=20, least=18):
+        # the kernel drops what an interface sends until it has seen to its carrier, up to a second
+        for _ in range(20 if least is not None else 0):
+            if self.run("ping", "-c", "1", "-W", "0.3", other.address).returncode == 0:
+                break
+        p = self.run("ping", "-c", str(count), "-i", "0.02", "-W", "2", other.address)
+        got = int(re.search(r"(\d+) received", p.stdout)[1]) if "received" in p.stdout else 0
+        print("%s -> %s: %d of %d" % (self.address, other.address, got, count))
+        if least is not None:
+            assert got >= least, p.stdout + p.stderr
+        return got
+
+
+class Daemon:
+    def __init__(self, config):
+        path = WORK + "/c.ini"
+        with open(path, "w") as f:
+            f.write("[vnicd]\ncontrol = %s\nseconds = 0\n%s" % (CONTROL, config))
+        lcores = must("bash", "-c", ". %s/app/setup.sh; lcore_map 1" % ROOT).strip()
+        self.process = subprocess.Popen(
+            [VNICD, "--no-pci", "--no-huge", "-m", "512", "--file-prefix", "vnicrx" + TAG,
+             "--lcores", lcores, "--", "-c", path],
+            stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK)
+        started.append(self.process)
+        deadline = time.time() + 30
+        while " 1 s " not in open(WORK + "/out").read():
+            assert self.process.poll() is None, open(WORK + "/err").read()
+            assert time.time() < deadline, "no progress line"
+            time.sleep(0.1)
+
+    def ask(self, line):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(CONTROL)
+            s.sendall(line.encode() + b"\n")
+            return json.loads(s.makefile("r").readline())
+
+    def end(self):
+        """Its tables: rows of the adapter, and of each face what went up. vnicd itself checks
+        the accounts and says so by its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        rc = self.process.wait(60)
+        out = open(WORK + "/out").read()
+        assert rc == 0, (rc, out[-3000:], open(WORK + "/err").read())
+        rows, up, part = {}, {}, None
+        for line in out.splitlines():
+            if re.match(r"(adapter|face)", line):
+                part = "up" if line.startswith("face, upward") else line.split()[0]
+            elif part == "adapter" and (m := re.match(r"  (\S.*?) {2,}(\d+)", line)):
+                rows[m[1]] = int(m[2])
+            elif part == "up" and (m := re.match(r"  (\S+)((?: +\d+){5})$", line)):
+                up[m[1]] = dict(zip(("received", "delivered", "full", "memory", "dropped"),
+                                    map(int, m[2].split())))
+        print(rows, up)
+        return rows, up
+
+
+def need():
+    if os.getuid() != 0:
+        skip("namespaces need root")
+    if not os.path.exists("/dev/net/tun"):
+        skip("no /dev/net/tun")
+    if run("ping", "-c", "1", "-W", "1", "127.0.0.1").returncode not in (0, 1):
+        skip("no ping here; apt-get install -y iputils-ping")
+
+
+# ---- good runs ----
+
+def case_ping():
+    """A tap above, a veth below: both ends reach each other, broadcasts (ARP) among it."""
+    need()
+    a, b = Space(1), Space(2)
+    d = Daemon("[adapter wire]\nport = net_af_packet0,iface=%s\n"
+               "[face f]\nport = net_tap0,iface=%s\n" % (b.veth(), a.tap()))
+    a.take()
+    a.ping(b)
+    b.ping(a)
+    rows, up = d.end()
+    assert up["f"]["delivered"] >= 38 and up["f"]["full"] == up["f"]["memory"] == 0, up
+
+
+def case_veth():
+    """The same over af_packet on both sides, and frames of the largest size."""
+    need()
+    a, b = Space(1), Space(2)
+    d = Daemon("[adapter wire]\nport = net_af_packet0,iface=%s\n"
+               "[face f]\nport = net_af_packet1,iface=%s\nmac = %s\n" % (b.veth(), a.veth(), mac(1)))
+    a.ping(b)
+    b.ping(a)
+    for size in ("1", "700", "1472"):
+        p = b.run("ping", "-c", "5", "-i", "0.02", "-W", "2", "-M", "do", "-s", size, a.address)
+        assert "5 received" in p.stdout, p.stdout
+    d.end()
+
+
+def case_faces():
+    """Two faces with an address each: everyone gets his own, and both what is for all."""
+    need()
+    a, b, far = Space(1), Space(2), Space(3)
+    d = Daemon("[adapter wire]\nport = net_af_packet0,iface=%s\n" % far.veth() +
+               "".join("[face f%d]\nport = net_tap%d,iface=%s\nmac = %s\n" % (s.n, s.n, s.tap(), mac(s.n))
+                       for s in (a, b)))
+    a.take()
+    b.take()
+    far.ping(a, 60, 55)
+    far.ping(b, 20, 18)
+    assert a.ping(b, 3, None) == 0, "they are no switch without local = yes"
+    rows, up = d.end()
+    assert 55 <= up["f1"]["delivered"] < 100 and 18 <= up["f2"]["delivered"] < 60, up
+    assert rows["to more than one"] >= 2, rows
+
+
+def local(keys, macs):
+    need()
+    a, b = Space(1), Space(2)
+    d = Daemon("[adapter wire]\nport = net_null0,no-rx=1\nlocal = yes\n%s" % keys +
+               "".join("[face f%d]\nport = net_tap%d,iface=%s\n" % (s.n, s.n, s.tap()) +
+                       ("mac = %s\n" % mac(s.n) if macs else "") for s in (a, b)))
+    a.take()
+    b.take()
+    a.ping(b)
+    b.ping(a)
+    rows, up = d.end()
+    assert rows["between its faces"] >= 70, rows
+    assert rows["lower port counted"] < 40, rows  # what is for all, and nothing else
+    return rows, up
+
+
+def case_local():
+    """Two faces of one adapter with nobody below reach each other."""
+    local("", True)
+
+
+def case_learn():
+    """The same without addresses in the configuration."""
+    local("learn = yes\n", False)
+
+
+def case_pause():
+    """Operations under pings in both directions; each ends, and traffic goes on."""
+    need()
+    a, b = Space(1), Space(2)
+    d = Daemon("[adapter wire]\nport = net_af_packet0,iface=%s\n"
+               "[face f]\nport = net_tap0,iface=%s\n" % (b.veth(), a.tap()))
+    a.take()
+    a.ping(b)
+    flood = [subprocess.Popen(["ip", "netns", "exec", x.name, "ping", "-q", "-i", "0.002", y.address],
+                              stdout=subprocess.DEVNULL) for x, y in ((a, b), (b, a))]
+    started.extend(flood)
+    for _ in range(10):
+        for line, status in (("pause", "SUCCESS"), ("restart", "SUCCESS"), ("reset", "SUCCESS"),
+                             ("stop", "REDIRECTOR_HAS_OPEN_HANDLES"), ("start", "SUCCESS"),
+                             ("remove", "SUCCESS"), ("initialize", "SUCCESS"), ("restart", "SUCCESS")):
+            answer = d.ask(line + " wire")
+            assert answer["status"] == status, (line, answer)
+            time.sleep(0.02)
+    for p in flood:
+        p.send_signal(signal.SIGINT)
+        p.wait(20)
+    b.ping(a)
+    rows, up = d.end()
+    assert rows["while paused"] > 0, rows
+
+
+def case_slow():
+    """A face whose program has gone to sleep loses its own packets; its neighbour none."""
+    need()
+    a, far = Space(1), Space(3)
+    # nobody ever connects to the memif: its link is down, and it takes nothing
+    d = Daemon("[adapter wire]\nport = net_af_packet0,iface=%s\n"
+               "[face f1]\nport = net_tap0,iface=%s\nmac = %s\n"
+               "[face f2]\nport = net_memif0,role=server,socket=%s/m.sock,socket-abstract=no\n"
+               "mac = %s\nreceive_depth = 16\n" % (far.veth(), a.tap(), mac(1), WORK, mac(2)))
+    a.take()
+    must("ip", "-n", far.name, "neigh", "add", "198.51.100.2", "lladdr", mac(2), "dev",
+         "vb3" + TAG)
+    far.run("ping", "-c", "200", "-i", "0.002", "-W", "1", "198.51.100.2")
+    far.ping(a)
+    rows, up = d.end()
+    f2 = up["f2"]
+    assert f2["received"] >= 200 and f2["delivered"] == 0, up
+    assert f2["full"] + f2["dropped"] == f2["received"], up
+    assert up["f1"]["full"] == 0, up
+
+
+# ---- bad input ----
+
+def refused(config, pattern):
+    with open(WORK + "/c.ini", "w") as f:
+        f.write(config)
+    p = run(VNICD, "--no-pci", "--no-huge", "-m", "256", "--file-prefix", "vnicrx" + TAG, "--",
+            "-c", WORK + "/c.ini")
+    errors = p.stderr.splitlines()
+    assert p.returncode > 0 and len(errors) == 1 and re.search(pattern, errors[0]), (pattern, p)
+
+
+def case_refused():
+    """Addresses and keys that cannot be: one line, and a non-zero exit."""
+    base = "[adapter a]\nport = net_null0\n%s[face f]\nport = net_null1\n%s[face g]\nport = net_null2\n%s"
+    one = "mac = 02:00:00:00:00:01\n"
+    refused(base % ("", one, one), r"c.ini:8: mac: 02:00:00:00:00:01 on vlan = -1 is face f's already")
+    refused(base % ("", one + "vlan = 5\n", "vlan = 5\n" + one), r"c.ini:10: mac: .* is face f's already")
+    refused(base % ("", "mac = 02:00:00:00:00:01, 02:00:00:00:00:01\n", ""), r"c.ini:5: mac: .* face f's")
+    for bad in ("02:00:00:00:00", "x", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "00:00:00:00:00:00",
+                "02:00:00:00:00:01,", "02:00:00:00:00:0g"):
+        refused(base % ("", "mac = %s\n" % bad, ""), r"c.ini:5: mac: '.*' is no address of one station")
+    refused(base % ("", "mac = %s\n" % ",".join("02:00:00:00:00:%02x" % i for i in range(9)), ""),
+            "more than 8 addresses")
+    refused(base % ("receive = no\n", one, ""), "mac has no meaning: adapter a does not receive")
+    refused(base % ("", "receive = no\n" + one, ""), "mac has no meaning with receive = no")
+    refused(base % ("", "vlan = 4095\n", ""), "vlan = 4095 is out of range")
+    refused(base % ("", "receive_depth = 0\n", ""), "receive_depth = 0 is out of range")
+    layer = "[adapter a]\nport = net_null0\n[adapter b]\nlower = a\n%s[face f]\nport = net_null1\nadapter = b\n%s"
+    refused(layer % ("local = yes\n", ""), "local = yes in an .adapter. with lower adapters")
+    refused(layer % ("learn = yes\n", ""), "learn = yes in an .adapter. with lower adapters")
+    refused(layer % ("", one), "adapter b does not receive")
+
+
+try:
+    globals()["case_" + sys.argv[2]]()
+    print("ok:", sys.argv[2])
+finally:
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    for name in links:
+        run("ip", "link", "del", name)
+    for name in spaces:
+        run("ip", "netns", "del", name)
+    run("rm", "-rf", WORK)
