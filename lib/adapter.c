@@ -363,3 +363,18 @@ uint64_t vnic_adapter_sample_id(const struct vnic_adapter *a, uint64_t random)
 		id = vnic__ring_sample(&a->sender[(random + i) % nb]->canceller, random / nb);
 	return id;
 }
+
+void vnic_adapter_hold(struct vnic_adapter *a)
+{
+	vnic__hold_begin(&a->hold);
+}
+
+bool vnic_adapter_held(const struct vnic_adapter *a)
+{
+	return vnic__hold_stands(&a->hold);
+}
+
+void vnic_adapter_release(struct vnic_adapter *a)
+{
+	vnic__hold_end(&a->hold);
+}

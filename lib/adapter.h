@@ -12,6 +12,7 @@
 #include "control.h"
 #include "fit.h"
 #include "gate.h"
+#include "hold.h"
 #include "inflight.h"
 #include "pacer.h"
 #include "life.h"
@@ -53,6 +54,7 @@ struct vnic_adapter {
 	/* control thread; senders and the data thread read it, it hardly ever changes */
 	alignas(VNIC__LINE) _Atomic uint32_t gate; /* what a send completes with; SUCCESS: open */
 	_Atomic bool gone; /* the lower port is not to be touched any more */
+	struct vnic__hold hold; /* nor while it is held: main thread, and the data thread's answer */
 
 	/* data thread */
 	alignas(VNIC__LINE) struct vnic__pacer pacer;
@@ -61,6 +63,7 @@ struct vnic_adapter {
 	struct vnic_sender *segmenting; /* NULL: nobody's packet is under way */
 	struct vnic__inflight inflight;
 	uint32_t turn; /* the sender to begin with */
+	bool kept_out; /* of the lower port, by a hold, in this poll */
 
 	/* control thread; readers copy at any time */
 	alignas(VNIC__LINE) _Atomic uint64_t cancels;

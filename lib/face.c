@@ -20,6 +20,7 @@
 #include <rte_malloc.h>
 
 #include "adapter.h"
+#include "hold.h"
 #include "idrule.h"
 
 #define BURST_DEFAULT 32
@@ -49,6 +50,7 @@ struct vnic_face {
 	uint16_t burst;
 	uint16_t nbl_packets;
 	_Atomic bool receive;
+	struct vnic__hold hold;
 	_Atomic uint64_t count[F_COUNTS]; /* one writer, read relaxed */
 
 	/* up: NULL if it does not receive */
@@ -192,6 +194,14 @@ static void sift(struct vnic_face *f)
 	}
 }
 
+/* Nobody is there, who would find packets of long ago when it comes. */
+static void drop_received(struct vnic_face *f)
+{
+	do
+		drop_held(f);
+	while (take_received(f) != 0);
+}
+
 /* The port takes nothing. Is that for long? Then nobody may be there. */
 static void stalled(struct vnic_face *f)
 {
@@ -209,9 +219,7 @@ static void stalled(struct vnic_face *f)
 	f->stall_tsc = now;
 	if (rte_eth_link_get_nowait(f->port, &link) != 0 || link.link_status == RTE_ETH_LINK_UP)
 		return;
-	do /* it would find packets of long ago when it comes */
-		drop_held(f);
-	while (take_received(f) != 0);
+	drop_received(f);
 }
 
 static uint32_t deliver(struct vnic_face *f)
@@ -349,6 +357,11 @@ uint32_t vnic_face_poll(struct vnic_face *f)
 {
 	uint32_t work = take_completions(f);
 
+	if (unlikely(vnic__hold_keeps_out(&f->hold))) {
+		if (f->receiver != NULL)
+			drop_received(f);
+		return work;
+	}
 	/* relaxed: a wish, not an order of events */
 	if (atomic_load_explicit(&f->receive, memory_order_relaxed))
 		work += receive(f);
@@ -373,6 +386,21 @@ static void add_up(const struct vnic_face *f, struct vnic_face_stats *st)
 	st->rx_delivered = v[0][U_DELIVERED];
 	st->rx_dropped = v[0][U_DROPPED];
 	st->rx_held = v[0][U_HELD];
+}
+
+void vnic_face_hold(struct vnic_face *f)
+{
+	vnic__hold_begin(&f->hold);
+}
+
+bool vnic_face_held(const struct vnic_face *f)
+{
+	return vnic__hold_stands(&f->hold);
+}
+
+void vnic_face_release(struct vnic_face *f)
+{
+	vnic__hold_end(&f->hold);
 }
 
 void vnic_face_stats_get(const struct vnic_face *f, struct vnic_face_stats *st)

@@ -391,7 +391,7 @@ static inline uint32_t poll_sender(struct vnic_adapter *a, struct vnic_sender *s
 
 	if (unlikely(vnic__ring_help_wanted(&s->consumer)))
 		moved = help(a, s);
-	if (unlikely(atomic_load_explicit(&a->gone, memory_order_relaxed)))
+	if (unlikely(atomic_load_explicit(&a->gone, memory_order_relaxed) || a->kept_out))
 		return moved; /* relaxed: it is asked for help after that, see life.c */
 	if (vnic__pacer_limits(&a->pacer))
 		room = vnic__pacer_room(&a->pacer, rte_rdtsc(), room);
@@ -417,9 +417,10 @@ uint32_t vnic_adapter_poll(struct vnic_adapter *a)
 {
 	uint32_t nb = vnic__adapter_senders(a), first = a->turn, moved = 0;
 
+	a->kept_out = vnic__hold_keeps_out(&a->hold);
 	if (a->layer != NULL)
 		moved = vnic__layer_poll(a);
-	if (a->receive != NULL)
+	if (a->receive != NULL && !a->kept_out)
 		moved += vnic__receive_poll(a);
 	/* the sender after the one that sent last goes first, so that none is always first
 	 * at a port or a pace that is nearly used up */

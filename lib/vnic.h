@@ -371,6 +371,12 @@ int vnic_adapter_destroy(struct vnic_adapter *adapter);
  * packets and completions moved, 0 when there was nothing to do. Never waits. */
 uint32_t vnic_adapter_poll(struct vnic_adapter *adapter);
 
+/* any: keep the data thread out of the lower port, as vnic_face_hold() does. What is queued stays
+ * queued, and can be cancelled. */
+void vnic_adapter_hold(struct vnic_adapter *adapter);
+bool vnic_adapter_held(const struct vnic_adapter *adapter);
+void vnic_adapter_release(struct vnic_adapter *adapter);
+
 enum vnic_in_flight {
 	VNIC_IN_FLIGHT_NONE,    /* no limit was asked for */
 	VNIC_IN_FLIGHT_KEPT,    /* by the port's descriptor status, or its tx queue is no larger */
@@ -885,6 +891,13 @@ int vnic_face_destroy(struct vnic_face *face);
 uint32_t vnic_face_poll(struct vnic_face *face);
 /* any: packets from the port are not polled any more; completions are, and what was received. */
 void vnic_face_stop_receive(struct vnic_face *face);
+/* any: keep the poller out of the face's port, whose driver may not be polled while its peer goes
+ * (net_memif unmaps what it shares with it). Completions are taken as before. */
+void vnic_face_hold(struct vnic_face *face);
+/* any: has the poller seen the hold? Then it does not touch the port before the release. */
+bool vnic_face_held(const struct vnic_face *face);
+/* any */
+void vnic_face_release(struct vnic_face *face);
 /* any: counts that may be a burst apart while the face is polled. */
 void vnic_face_stats_get(const struct vnic_face *face, struct vnic_face_stats *stats);
 /* any: the cancel id that the face gives such a packet, 0 if it is unmarked; *rule is the

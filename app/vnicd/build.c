@@ -36,14 +36,18 @@ static const char *cure(int error)
 }
 
 static int open_one(struct vnicd *d, const char *section, const char *devargs,
-		    const struct vnic_port_conf *conf, uint32_t nb_mbufs, uint16_t *port)
+		    const struct vnic_port_conf *conf, uint32_t nb_mbufs, uint16_t *port,
+		    struct relay **relay)
 {
 	static char said[HUSH_MAX]; /* large for a stack */
-	char why[VNICD_LINE / 2];
+	char why[VNICD_LINE / 2], own[RELAY_DEVARGS];
 	const char *cause;
 	struct hush h;
 	int rc;
 
+	devargs = vnicd_peers_devargs(d, devargs, relay, own, why, sizeof(why));
+	if (devargs == NULL)
+		return fail(d, "%s: %s: %s", d->conf.path, section, why);
 	hush_begin(&h);
 	rc = vnic_port_open(devargs, conf, nb_mbufs, port, why, sizeof(why));
 	hush_end(&h, said);
@@ -100,7 +104,7 @@ int vnicd_ports_open(struct vnicd *d)
 			continue;
 		snprintf(section, sizeof(section), "adapter %s", a->name);
 		if (open_one(d, section, a->port, &conf, MBUFS_SPARE + received_mbufs(d, i),
-			     &d->adapter[i].port) != 0)
+			     &d->adapter[i].port, &d->adapter[i].relay) != 0)
 			return -1;
 		d->adapter[i].port_open = true;
 		if (receives(d, i))
@@ -112,7 +116,8 @@ int vnicd_ports_open(struct vnicd *d)
 
 		d->face[i].conf = f;
 		snprintf(section, sizeof(section), "face %s", f->name);
-		if (open_one(d, section, f->port, &conf, face_mbufs(d, f), &d->face[i].port) != 0)
+		if (open_one(d, section, f->port, &conf, face_mbufs(d, f), &d->face[i].port,
+			     &d->face[i].relay) != 0)
 			return -1;
 		d->face[i].port_open = true;
 	}
@@ -135,6 +140,8 @@ void vnicd_ports_close(struct vnicd *d)
 		d->face[i].port_open = false;
 	}
 	vnic_ports_close(port, n);
+	relays_destroy(d->relays);
+	d->relays = NULL;
 }
 
 /* The lower edge is the library's; its names are published, for who asks telemetry. */

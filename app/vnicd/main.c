@@ -48,6 +48,7 @@ static const struct {
 	{vnicd_ports_open, NULL},
 	{vnicd_adapters_create, vnicd_adapters_destroy},
 	{vnicd_faces_create, vnicd_faces_destroy},
+	{vnicd_peers_open, vnicd_peers_close},
 	{vnicd_plan_create, vnicd_plan_destroy},
 	{vnicd_socket_open, vnicd_socket_close},
 	{vnicd_telemetry_start, NULL},
@@ -83,8 +84,11 @@ static void run(struct vnicd *d)
 				return;
 			second++;
 		}
-		if (!vnicd_socket_poll(d, vnicd_lcores_main_polls(d) ? 0 : NAP_MS) &&
-		    !vnicd_lcores_main_polls(d))
+		int wait_ms = vnicd_lcores_main_polls(d) ? 0 : NAP_MS;
+
+		if (vnicd_socket_poll(d, wait_ms))
+			wait_ms = 0;
+		if (!vnicd_peers_poll(d, wait_ms) && wait_ms != 0)
 			nanosleep(&nap, NULL);
 		for (uint32_t i = 0; vnicd_lcores_main_polls(d) && i < 1000; i++)
 			vnicd_lcores_poll_main(d);

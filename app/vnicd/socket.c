@@ -267,11 +267,12 @@ static void welcome(struct vnicd_socket *s)
 bool vnicd_socket_poll(struct vnicd *d, int wait_ms)
 {
 	struct vnicd_socket *s = d->socket;
-	struct pollfd fds[CLIENTS + 1];
+	struct pollfd fds[CLIENTS + 2];
 
 	if (s == NULL)
 		return false;
 	fds[CLIENTS] = (struct pollfd){.fd = s->fd, .events = POLLIN};
+	fds[CLIENTS + 1] = (struct pollfd){.fd = vnicd_peers_fd(d), .events = POLLIN}; /* wakes us */
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		bool full = s->client[i].len == LINE && s->client[i].request != NULL;
 
@@ -281,7 +282,7 @@ bool vnicd_socket_poll(struct vnicd *d, int wait_ms)
 		if (s->client[i].request != NULL)
 			wait_ms = wait_ms > 1 ? 1 : wait_ms;
 	}
-	if (poll(fds, CLIENTS + 1, wait_ms) < 0)
+	if (poll(fds, CLIENTS + 2, wait_ms) < 0)
 		return true;
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		struct socket_client *c = &s->client[i];

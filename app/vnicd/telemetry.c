@@ -279,6 +279,21 @@ static int ids(struct vnicd *d, char *params, struct rte_tel_data *data)
 	return 0;
 }
 
+static int peer(struct vnicd *d, char *params, struct rte_tel_data *data)
+{
+	struct vnicd_peer_stats s;
+
+	if (!vnicd_peer_stats(d, params, &s))
+		return say_error(data, "no such face; /vnic/peer,FACE");
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_u64(data, "here", s.here);
+	rte_tel_data_add_dict_u64(data, "peer_came", s.came);
+	rte_tel_data_add_dict_u64(data, "peer_left", s.left);
+	rte_tel_data_add_dict_u64(data, "taken_back", s.taken_back);
+	rte_tel_data_add_dict_u64(data, "refused", s.refused);
+	return 0;
+}
+
 static const struct {
 	const char *path;
 	const char *help;
@@ -288,6 +303,7 @@ static const struct {
 	{"/vnic/stats", "Account of an adapter. Parameters: ADAPTER", stats},
 	{"/vnic/receive", "What a face receives. Parameters: FACE", receive},
 	{"/vnic/state", "State of an adapter. Parameters: ADAPTER", state},
+	{"/vnic/peer", "Who is on a face's other side, who came and left. Parameters: FACE", peer},
 	{"/vnic/latency", "Cancel latencies in ns. Parameters: ADAPTER", latency},
 	{"/vnic/id", "Cancel id of a flow. Parameters: FACE,PROTO,SRC,SPORT,DST,DPORT[,vlan,N][,dscp,N][,label,N]",
 	 id},

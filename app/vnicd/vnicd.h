@@ -15,6 +15,7 @@
 #include <vnic.h>
 
 #include "config.h"
+#include "relay.h"
 
 #define VNICD_LINE 512
 
@@ -23,6 +24,7 @@ struct vnicd_adapter {
 	struct vnic_adapter *adapter;
 	uint16_t port;
 	bool port_open;
+	struct relay *relay; /* a memif port's, NULL of others */
 	unsigned int lcore;
 };
 
@@ -31,6 +33,7 @@ struct vnicd_face {
 	struct vnic_face *face;
 	uint16_t port;
 	bool port_open;
+	struct relay *relay;
 };
 
 /* What one lcore polls, in this order. */
@@ -46,6 +49,7 @@ struct vnicd_lcore {
 
 struct vnicd_plan;
 struct vnicd_socket;
+struct vnicd_peers;
 
 struct vnicd {
 	struct conf conf;
@@ -58,6 +62,8 @@ struct vnicd {
 	_Atomic bool plan_runs;
 	_Atomic bool lcores_run;
 	struct vnicd_socket *socket; /* NULL: none */
+	struct relays *relays; /* NULL: no memif port */
+	struct vnicd_peers *peers;
 	char why[VNICD_LINE]; /* the line of the step that failed */
 };
 
@@ -95,6 +101,26 @@ int vnicd_socket_open(struct vnicd *d);
 void vnicd_socket_close(struct vnicd *d);
 /* Serve it, waiting for something to do up to `wait_ms`; false: there is no socket. */
 bool vnicd_socket_poll(struct vnicd *d, int wait_ms);
+
+/* peers.c: those on the other side of the ports, who come and go. */
+struct vnicd_peer_stats {
+	uint64_t here;       /* 1: attached, or the link is up */
+	uint64_t came, left;
+	uint64_t taken_back; /* packets that were queued when it left */
+	uint64_t refused;    /* peers that did not keep to memif's rules */
+};
+/* What a port is to be made of, `own` if a relay minds its peers; NULL: `why` says why not. */
+const char *vnicd_peers_devargs(struct vnicd *d, const char *devargs, struct relay **relay,
+				char own[RELAY_DEVARGS], char *why, size_t len);
+int vnicd_peers_open(struct vnicd *d);
+/* When no lcore polls. */
+void vnicd_peers_close(struct vnicd *d);
+/* Look after them, waiting for something to do up to `wait_ms`; false: it cannot wait. */
+bool vnicd_peers_poll(struct vnicd *d, int wait_ms);
+/* Readable when there is something to do; -1: none. */
+int vnicd_peers_fd(const struct vnicd *d);
+/* Telemetry's threads too: counts that may be apart. False: no such face. */
+bool vnicd_peer_stats(const struct vnicd *d, const char *face, struct vnicd_peer_stats *copy);
 
 /* shutdown.c: stop receiving, drain or cancel what is queued, within the bound. */
 void vnicd_shutdown(struct vnicd *d);

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * peers.c - who is on the other side of a port: a peer comes, a peer goes
+ *
+ * Main thread, but for on_link(). When a face's peer goes, its port is held, what the face has
+ * queued is taken back, and the port is given to the next peer. What was received is ours: all
+ * drivers here copy, or receive into buffers of our own, so that nothing queued lies in the memory
+ * of a peer that is gone.
+ */
+#include "vnicd.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include <rte_ethdev.h>
+
+#include "relay.h"
+
+#define GLANCE_MS 100 /* at the links */
+#define LINES_PER_S 10
+
+enum phase {
+	PEER_AWAY,
+	PEER_HERE,
+	PEER_LEAVING,  /* the port is to be held */
+	PEER_ABORTING, /* what it had queued is being taken back */
+};
+
+struct peer {
+	struct vnicd_face *face; /* or */
+	struct vnicd_adapter *adapter;
+	const char *name;
+	uint16_t port;
+	struct relay *relay; /* NULL: the driver minds its peer itself */
+	enum phase phase;
+	bool link; /* at the last glance */
+	bool watched; /* on_link() is registered */
+	_Atomic uint32_t downs; /* on_link() */
+	uint32_t downs_seen;
+	struct vnic_ticket *ticket;
+	struct vnicd_peer_stats stats; /* telemetry copies it */
+	uint64_t second, lines, unsaid; /* in this second; since the last line */
+};
+
+struct vnicd_peers {
+	uint32_t nb;
+	uint64_t glance_ms;
+	struct peer peer[CONF_FACES_MAX + CONF_ADAPTERS_MAX];
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- what it says ---- */
+
+/* A peer that comes and goes all the time does not fill the log. */
+static bool may_say(struct peer *p)
+{
+	uint64_t second = now_ms() / 1000;
+
+	if (second != p->second) {
+		p->second = second;
+		p->lines = 0;
+	}
+	if (++p->lines <= LINES_PER_S)
+		return true;
+	p->unsaid++;
+	return false;
+}
+
+static void say(struct peer *p, const char *what)
+{
+	char unsaid[64] = "";
+
+	if (!may_say(p))
+		return;
+	if (p->unsaid != 0)
+		snprintf(unsaid, sizeof(unsaid), " (and %" PRIu64 " changes before)", p->unsaid);
+	p->unsaid = 0;
+	fprintf(stderr, "vnicd: %s %s: %s%s\n", p->face != NULL ? "face" : "adapter", p->name, what, unsaid);
+}
+
+static void say_come(struct peer *p)
+{
+	say(p, p->relay != NULL ? "a peer has come" : "its link is up");
+}
+
+/* What the next peer is to do, or the user. */
+static void say_gone(struct peer *p, const char *taken_back)
+{
+	struct rte_eth_dev_info info;
+	bool server;
+	char text[400];
+
+	if (p->relay != NULL) {
+		const char *place = relay_place(p->relay, &server);
+
+		snprintf(text, sizeof(text), "its peer has left%s; %s %s", taken_back,
+			 server ? "the next may attach to" : "it tries again to reach", place);
+	} else {
+		const char *driver = rte_eth_dev_info_get(p->port, &info) == 0 ? info.driver_name : "";
+		const char *cure = "it goes on when the link is up again";
+
+		if (strcmp(driver, "net_vhost") == 0)
+			cure = "the next may attach to the same socket";
+		else if (strcmp(driver, "net_virtio_user") == 0)
+			cure = "to take the next peer let it be the socket's server (server=1 here), or start "
+			       "vnicd again";
+		else if (strcmp(driver, "net_tap") == 0)
+			cure = "to go on set the interface up: ip link set IFACE up";
+		snprintf(text, sizeof(text), "its link is down%s; %s", taken_back, cure);
+	}
+	say(p, text);
+}
+
+/* ---- links ---- */
+
+static bool link_up(uint16_t port)
+{
+	struct rte_eth_link now;
+
+	return rte_eth_link_get_nowait(port, &now) != 0 || now.link_status == RTE_ETH_LINK_UP;
+}
+
+/* The driver's thread, before another peer can come: from here on the poller keeps out. */
+static int on_link(uint16_t port, enum rte_eth_event_type event, void *arg, void *ret)
+{
+	struct peer *p = arg;
+
+	(void)event;
+	(void)ret;
+	if (link_up(port))
+		return 0;
+	vnic_face_hold(p->face->face);
+	/* relaxed: it tells that it was, not when; the hold is looked for by itself */
+	atomic_fetch_add_explicit(&p->downs, 1, memory_order_relaxed);
+	return 0;
+}
+
+static bool went_down(struct peer *p)
+{
+	uint32_t downs = atomic_load_explicit(&p->downs, memory_order_relaxed);
+	bool went = downs != p->downs_seen;
+
+	p->downs_seen = downs;
+	return went;
+}
+
+/* ---- steps ---- */
+
+static void hold(const struct peer *p)
+{
+	if (p->face != NULL)
+		vnic_face_hold(p->face->face);
+	else
+		vnic_adapter_hold(p->adapter->adapter);
+}
+
+static bool held(const struct peer *p)
+{
+	return p->face != NULL ? vnic_face_held(p->face->face) : vnic_adapter_held(p->adapter->adapter);
+}
+
+static void release(const struct peer *p)
+{
+	if (p->face != NULL)
+		vnic_face_release(p->face->face);
+	else
+		vnic_adapter_release(p->adapter->adapter);
+}
+
+static void arrive(struct peer *p)
+{
+	p->phase = PEER_HERE;
+	p->stats.came++;
+	p->stats.here = true;
+	say_come(p);
+	if (p->relay != NULL)
+		release(p);
+}
+
+static void depart(struct peer *p)
+{
+	hold(p);
+	p->phase = PEER_LEAVING;
+}
+
+/* Its port is held: let its driver know, take back what is queued. */
+static void clear(struct peer *p)
+{
+	if (p->relay != NULL && relay_lost(p->relay))
+		relay_cut(p->relay);
+	/* of an adapter: it is told by its link, and does it itself */
+	if (p->face != NULL && vnic_client_abort(vnic_face_client(p->face->face), p->ticket) != 0)
+		return;
+	p->phase = PEER_ABORTING;
+}
+
+static void finish(struct peer *p)
+{
+	struct vnic_verdict verdict = {0};
+	char text[64] = "";
+
+	if (p->face != NULL && vnic_ticket_verdict(p->ticket, &verdict) != 0)
+		return;
+	if (p->face != NULL)
+		snprintf(text, sizeof(text), ", %" PRIu64 " queued packets were taken back",
+			 verdict.aborted.packets);
+	p->stats.here = false;
+	p->stats.left++;
+	p->stats.taken_back += verdict.aborted.packets;
+	p->phase = PEER_AWAY;
+	say_gone(p, text);
+	if (p->relay == NULL)
+		release(p);
+}
+
+static void step_relayed(struct peer *p)
+{
+	const char *why;
+	uint64_t refused = relay_refused(p->relay, &why);
+
+	if (refused != p->stats.refused) {
+		char text[200];
+
+		p->stats.refused = refused;
+		snprintf(text, sizeof(text), "a peer was turned away: %s; start a memif peer that fits", why);
+		say(p, text);
+	}
+	if (p->phase == PEER_HERE && !relay_up(p->relay))
+		depart(p);
+	if (p->phase != PEER_AWAY)
+		return;
+	if (relay_lost(p->relay) && held(p))
+		relay_cut(p->relay);
+	else if (relay_up(p->relay) && link_up(p->port))
+		arrive(p);
+}
+
+static void step_other(struct peer *p, bool glance)
+{
+	bool link = p->link;
+
+	if (p->phase == PEER_LEAVING || p->phase == PEER_ABORTING)
+		return;
+	if (went_down(p)) {
+		depart(p);
+		p->link = false;
+		return;
+	}
+	if (glance)
+		p->link = link = link_up(p->port);
+	if (p->phase == PEER_HERE && !link)
+		depart(p);
+	else if (p->phase == PEER_AWAY && link)
+		arrive(p);
+}
+
+static void step(struct peer *p, bool glance)
+{
+	if (p->relay != NULL)
+		step_relayed(p);
+	else
+		step_other(p, glance);
+	if (p->phase == PEER_LEAVING && held(p))
+		clear(p);
+	if (p->phase == PEER_ABORTING)
+		finish(p);
+}
+
+bool vnicd_peers_poll(struct vnicd *d, int wait_ms)
+{
+	struct vnicd_peers *all = d->peers;
+	uint64_t now = now_ms();
+	bool glance = now >= all->glance_ms, waits = d->relays != NULL;
+	struct epoll_event event;
+
+	if (waits) {
+		epoll_wait(relays_fd(d->relays), &event, 1, wait_ms);
+		relays_poll(d->relays);
+	}
+	if (glance)
+		all->glance_ms = now + GLANCE_MS;
+	for (uint32_t i = 0; i < all->nb; i++)
+		step(&all->peer[i], glance);
+	return waits;
+}
+
+int vnicd_peers_fd(const struct vnicd *d)
+{
+	return d->relays != NULL ? relays_fd(d->relays) : -1;
+}
+
+bool vnicd_peer_stats(const struct vnicd *d, const char *face, struct vnicd_peer_stats *copy)
+{
+	for (uint32_t i = 0; i < d->peers->nb; i++)
+		if (d->peers->peer[i].face != NULL && strcmp(d->peers->peer[i].name, face) == 0) {
+			*copy = d->peers->peer[i].stats;
+			return true;
+		}
+	return false;
+}
+
+/* ---- begin and end ---- */
+
+const char *vnicd_peers_devargs(struct vnicd *d, const char *devargs, struct relay **relay,
+				char own[RELAY_DEVARGS], char *why, size_t len)
+{
+	*relay = NULL;
+	if (!relay_wanted(devargs))
+		return devargs;
+	if (d->relays == NULL)
+		d->relays = relays_create();
+	if (d->relays == NULL) {
+		snprintf(why, len, "no folder for memif's private sockets can be made in /tmp; make it writable");
+		return NULL;
+	}
+	*relay = relays_add(d->relays, devargs, own, why, len);
+	return *relay != NULL ? own : NULL;
+}
+
+static struct peer *add(struct vnicd_peers *all, const char *name, uint16_t port, struct relay *relay)
+{
+	struct peer *p = &all->peer[all->nb++];
+
+	p->name = name;
+	p->port = port;
+	p->relay = relay;
+	p->phase = PEER_AWAY;
+	if (relay != NULL)
+		relay_bind(relay, port);
+	return p;
+}
+
+static int add_face(struct vnicd_peers *all, struct vnicd_face *f)
+{
+	struct peer *p = add(all, f->conf->name, f->port, f->relay);
+
+	p->face = f;
+	p->ticket = vnic_ticket_create(-1);
+	if (p->ticket == NULL)
+		return -1;
+	if (p->relay != NULL) {
+		hold(p);
+		return 0;
+	}
+	p->link = link_up(p->port);
+	p->phase = p->link ? PEER_HERE : PEER_AWAY;
+	p->stats.here = p->link;
+	p->watched = rte_eth_dev_callback_register(p->port, RTE_ETH_EVENT_INTR_LSC, on_link, p) == 0;
+	return 0;
+}
+
+int vnicd_peers_open(struct vnicd *d)
+{
+	struct vnicd_peers *all = calloc(1, sizeof(*all));
+
+	d->peers = all;
+	for (uint32_t i = 0; all != NULL && i < d->conf.nb_adapters; i++)
+		if (d->adapter[i].relay != NULL) {
+			struct peer *p = add(all, d->adapter[i].conf->name, d->adapter[i].port,
+					     d->adapter[i].relay);
+
+			p->adapter = &d->adapter[i];
+			hold(p);
+		}
+	for (uint32_t i = 0; all != NULL && i < d->conf.nb_faces; i++)
+		if (add_face(all, &d->face[i]) != 0)
+			all = NULL;
+	if (all != NULL)
+		return 0;
+	snprintf(d->why, sizeof(d->why), "no memory to watch peers; give EAL more memory (-m MIB)");
+	return -1;
+}
+
+void vnicd_peers_close(struct vnicd *d)
+{
+	if (d->peers == NULL)
+		return;
+	for (uint32_t i = 0; i < d->peers->nb; i++) {
+		struct peer *p = &d->peers->peer[i];
+
+		if (p->watched)
+			rte_eth_dev_callback_unregister(p->port, RTE_ETH_EVENT_INTR_LSC, on_link, p);
+		vnic_ticket_destroy(p->ticket);
+	}
+	relays_stop(d->relays);
+	free(d->peers);
+	d->peers = NULL;
+}
