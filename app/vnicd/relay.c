@@ -27,9 +27,9 @@
 
 #define RELAYS_MAX 32
 #define GUESTS_MAX 16
-#define BACKLOG 8
+#define BACKLOG 64
 #define BURST 32          /* messages of one side at a time */
-#define PATIENCE_MS 2000  /* with a handshake that makes no progress */
+#define PATIENCE_MS 10000 /* with a handshake that makes no progress; the machine may be busy */
 #define CONNECT_MS 100    /* between two tries to reach a server */
 #define STOP_MS 2000
 #define DEFAULT_SOCKET "/run/memif.sock" /* net_memif's */
@@ -40,8 +40,8 @@ enum { MSG_ACK = 1, MSG_HELLO, MSG_INIT, MSG_ADD_REGION, MSG_ADD_RING, MSG_CONNE
        MSG_DISCONNECT };
 
 #define MEMIF_VERSION 0x200
-#define REGIONS_MAX 256
-#define RINGS_MAX 255
+#define REGIONS_MAX 64   /* a few of a client; one for each kind of its memory with zero copy */
+#define RINGS_MAX 32     /* each way */
 #define LOG2_RING_MAX 14
 #define RING_C2S 1      /* a ring's flag: from the client to the server */
 #define RING_HEAD 128   /* bytes before its descriptors, */
@@ -154,7 +154,7 @@ static void say_disconnect(int to, const char *why)
 
 enum state {
 	RELAY_IDLE, /* no peer, the driver waits */
-	RELAY_TALK, /* a peer, and the driver, on their way to each other */
+	RELAY_TALK, /* a peer, on its way to the driver */
 	RELAY_UP,
 	RELAY_LOST, /* no peer, the driver does not know */
 	RELAY_CUT   /* it has been told, and has not yet let go */
@@ -189,6 +189,12 @@ struct relay {
 	uint32_t owed;  /* acknowledgements */
 	uint32_t nb_regions, nb_c2s, nb_s2c;
 	uint64_t region_size[REGIONS_MAX];
+	/* a client's part: the driver, which leaks what is not finished, hears it when it is whole */
+	uint32_t nb_script, played;
+	struct line {
+		struct message m;
+		int fd;
+	} script[REGIONS_MAX + 2 * RINGS_MAX + 2];
 
 	uint64_t since_ms; /* of the last step */
 	uint64_t refused;
@@ -316,6 +322,9 @@ static const char *check_server(struct relay *r, const struct message *m)
 
 static void forget_talk(struct relay *r)
 {
+	while (r->nb_script != 0)
+		close_fd(&r->script[--r->nb_script].fd);
+	r->played = 0;
 	r->hello = r->connecting = r->told = false;
 	r->owed = r->nb_regions = r->nb_c2s = r->nb_s2c = 0;
 	r->since_ms = now_ms();
@@ -335,6 +344,43 @@ static void lose(struct relay *r, const char *why)
 		forget_talk(r);
 }
 
+static const char *tell_driver(struct relay *r, const struct message *m, int fd)
+{
+	r->told = true;
+	return give(r->pmd_fd, m, fd) ? NULL : ""; /* it has closed its end, and said why */
+}
+
+/* The next line of the script, to the driver. */
+static void play(struct relay *r)
+{
+	struct line *l = &r->script[r->played];
+
+	if (r->played == r->nb_script)
+		return;
+	r->played++;
+	tell_driver(r, &l->m, l->fd);
+	close_fd(&l->fd);
+}
+
+/* A client's message: acknowledged, and kept until there is nothing more to come. */
+static const char *note(struct relay *r, const struct message *m, int *fd)
+{
+	const struct message ack = {.type = MSG_ACK};
+
+	r->script[r->nb_script++] = (struct line){.m = *m, .fd = *fd};
+	*fd = -1;
+	if (m->type != MSG_CONNECT)
+		return give(r->peer_fd, &ack, -1) ? NULL : "";
+	r->pmd_fd = new_socket();
+	if (r->pmd_fd < 0 || connect(r->pmd_fd, (struct sockaddr *)&r->own, sizeof(r->own)) != 0) {
+		close_fd(&r->pmd_fd);
+		return "the driver is not ready";
+	}
+	watch(r->all, r->pmd_fd);
+	play(r);
+	return NULL;
+}
+
 static void from_peer(struct relay *r)
 {
 	for (uint32_t i = 0; i < BURST && r->peer_fd >= 0; i++) {
@@ -351,14 +397,15 @@ static void from_peer(struct relay *r)
 		wrong = r->server ? check_client(r, &m, fd) : check_server(r, &m);
 		if (wrong == NULL && fd >= 0 && m.type != MSG_ADD_REGION && m.type != MSG_ADD_RING)
 			wrong = "a descriptor where none belongs";
-		if (wrong == NULL && !give(r->pmd_fd, &m, fd))
-			wrong = ""; /* the driver has closed its end: it says no more */
+		if (wrong == NULL && r->server)
+			wrong = note(r, &m, &fd);
+		else if (wrong == NULL)
+			wrong = tell_driver(r, &m, fd);
 		close_fd(&fd);
 		if (wrong != NULL) {
 			lose(r, wrong);
 			return;
 		}
-		r->told = true;
 		r->since_ms = now_ms();
 		if (m.type == MSG_CONNECTED)
 			r->state = RELAY_UP;
@@ -401,8 +448,10 @@ static void from_driver(struct relay *r)
 		case TAKEN_GARBAGE: driver_gone(r); return;
 		case TAKEN_MESSAGE: break;
 		}
-		if (r->server && m.type == MSG_HELLO) { /* which the peer has had from us */
-			close_fd(&fd);
+		if (r->server && (m.type == MSG_HELLO || m.type == MSG_ACK)) {
+			close_fd(&fd); /* the peer has had it from us */
+			if (m.type == MSG_ACK)
+				play(r);
 			continue;
 		}
 		r->owed += m.type >= MSG_INIT && m.type <= MSG_ADD_RING;
@@ -418,18 +467,18 @@ static void from_driver(struct relay *r)
 
 /* ---- a server's side: doors and guests ---- */
 
-static void greet(struct relays *rs, struct door *door)
+static bool greet(struct relays *rs, struct door *door)
 {
 	struct message m = {.type = MSG_HELLO,
 			    .hello = {.name = "vnicd", .min_version = MEMIF_VERSION,
 				      .max_version = MEMIF_VERSION, .max_region = REGIONS_MAX - 1,
-				      .max_s2c_ring = RINGS_MAX, .max_c2s_ring = RINGS_MAX,
+				      .max_s2c_ring = RINGS_MAX - 1, .max_c2s_ring = RINGS_MAX - 1,
 				      .max_log2_ring = LOG2_RING_MAX}};
 	struct guest *g = &rs->guest[0];
 	int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
-		return;
+		return false;
 	for (uint32_t i = 1; i < GUESTS_MAX && g->fd >= 0; i++)
 		if (rs->guest[i].fd < 0 || rs->guest[i].since_ms < g->since_ms)
 			g = &rs->guest[i];
@@ -437,23 +486,20 @@ static void greet(struct relays *rs, struct door *door)
 	*g = (struct guest){.fd = fd, .door = door, .since_ms = now_ms()};
 	watch(rs, fd);
 	give(fd, &m, -1);
+	return true;
 }
 
 /* To the relay that a guest has asked for; it is idle. */
 static void bring(struct relay *r, struct guest *g)
 {
-	r->pmd_fd = new_socket();
-	if (r->pmd_fd < 0 || connect(r->pmd_fd, (struct sockaddr *)&r->own, sizeof(r->own)) != 0 ||
-	    !give(r->pmd_fd, &g->init, -1)) {
-		close_fd(&r->pmd_fd);
-		return; /* the next time */
-	}
-	watch(r->all, r->pmd_fd);
+	int none = -1;
+
 	forget_talk(r);
 	r->state = RELAY_TALK;
-	r->told = true;
 	r->peer_fd = g->fd;
 	g->fd = -1;
+	if (note(r, &g->init, &none) != NULL)
+		lose(r, "");
 }
 
 static void dismiss(struct relay *r, struct guest *g, const char *why)
@@ -564,7 +610,8 @@ void relays_poll(struct relays *rs)
 	for (uint32_t i = 0; i < rs->nb; i++)
 		relay_poll(&rs->relay[i]);
 	for (uint32_t i = 0; i < rs->nb_doors; i++)
-		greet(rs, &rs->door[i]);
+		for (uint32_t n = 0; n < GUESTS_MAX / 2 && greet(rs, &rs->door[i]); n++)
+			;
 	for (uint32_t i = 0; i < GUESTS_MAX; i++)
 		if (rs->guest[i].fd >= 0)
 			serve_guest(rs, &rs->guest[i]);
@@ -644,6 +691,7 @@ void relays_destroy(struct relays *rs)
 	for (uint32_t i = 0; i < rs->nb; i++) {
 		struct relay *r = &rs->relay[i];
 
+		forget_talk(r);
 		close_fd(&r->peer_fd);
 		close_fd(&r->pmd_fd);
 		close_fd(&r->own_fd);
