@@ -179,9 +179,16 @@ static uint64_t vlan_id(const struct rte_mbuf *m)
 static uint64_t bytes_id(const struct rte_mbuf *m, uint16_t offset, uint8_t width)
 {
 	uint8_t byte[WIDTH_MAX];
+	rte_be64_t word;
 	uint64_t id = 0;
 
-	if ((uint8_t)(width - 1) >= WIDTH_MAX || !read_at(m, offset, width, byte))
+	if ((uint8_t)(width - 1) >= WIDTH_MAX)
+		return VNIC_IDRULE_NONE;
+	if (likely(offset + sizeof(word) <= m->data_len)) {
+		memcpy(&word, rte_pktmbuf_mtod_offset(m, const char *, offset), sizeof(word));
+		return rte_be_to_cpu_64(word) >> 8 * (sizeof(word) - width);
+	}
+	if (!read_at(m, offset, width, byte))
 		return VNIC_IDRULE_NONE;
 	for (uint8_t i = 0; i < width; i++)
 		id = id << 8 | byte[i];
@@ -352,8 +359,8 @@ bool vnic__idrules_init(struct vnic__idrules *list, const struct vnic_idrule *ru
 	return true;
 }
 
-uint64_t vnic__idrules_apply(const struct vnic__idrules *list, const struct rte_mbuf *m,
-			     uint32_t *which)
+static __rte_always_inline uint64_t first_match(const struct vnic__idrules *list,
+						const struct rte_mbuf *m, uint32_t *which)
 {
 	struct look l;
 
@@ -371,6 +378,12 @@ uint64_t vnic__idrules_apply(const struct vnic__idrules *list, const struct rte_
 	}
 	*which = VNIC__UNMARKED;
 	return 0;
+}
+
+uint64_t vnic__idrules_apply(const struct vnic__idrules *list, const struct rte_mbuf *m,
+			     uint32_t *which)
+{
+	return first_match(list, m, which);
 }
 
 /* Most faces have this one rule. */
@@ -402,7 +415,7 @@ void vnic__idrules_burst(const struct vnic__idrules *list, struct rte_mbuf *cons
 		return;
 	}
 	for (uint16_t i = 0; i < n; i++) {
-		ids[i] = vnic__idrules_apply(list, packets[i], &which);
+		ids[i] = first_match(list, packets[i], &which);
 		matches[which]++;
 	}
 }

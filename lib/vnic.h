@@ -789,7 +789,7 @@ enum vnic_idrule_kind {
 	VNIC_IDRULE_PORT,     /* the destination port of TCP, UDP and SCTP; no fragment applies */
 	VNIC_IDRULE_SOURCE_PORT,
 	VNIC_IDRULE_KINDS
-};
+}; /* IP is found behind no tag, a VLAN tag, or QinQ's two */
 
 struct vnic_idrule {
 	enum vnic_idrule_kind kind;
