@@ -199,7 +199,7 @@ def case_layers():
     print("on the wires:", t["w1"]["sent"][1], t["w2"]["sent"][1])
 
 
-SLOW = ("[adapter a]\nport = net_null0\npackets_per_s = 10\nburst_packets = 1\n"
+SLOW = ("[adapter a]\nport = net_null0,no-rx=1\npackets_per_s = 10\nburst_packets = 1\n"
         "[face f]\nport = net_null1\n")
 
 
