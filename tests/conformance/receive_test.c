@@ -4,6 +4,9 @@
 #include "reception.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include <rte_cycles.h>
 
@@ -311,6 +314,106 @@ static void c69_a_stop_that_waits_is_cancelled(void **state)
 	reception_close(r);
 }
 
+/* ---- with threads ---- */
+
+#define OPERATIONS 150
+
+struct crew {
+	struct reception *r;
+	_Atomic bool stop;
+	uint32_t sent, seen;
+	bool ordered;
+};
+
+/* The data thread; it is the wire as well. */
+static void *run_data(void *arg)
+{
+	struct crew *c = arg;
+
+	while (!atomic_load(&c->stop)) {
+		for (int i = 0; i < 4; i++) {
+			reception_arrive(c->r, 1, 0, ++c->sent);
+			reception_arrive(c->r, i == 0 ? 0xff : 2, 0, c->sent);
+		}
+		vnic_adapter_poll(c->r->adapter);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void *run_receiver(void *arg)
+{
+	struct crew *c = arg;
+	struct rte_mbuf *packet[8];
+
+	while (!atomic_load(&c->stop)) {
+		uint32_t n = vnic_receive(c->r->receiver[0], packet, 8);
+
+		sched_yield(); /* they are held */
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t number = reception_number(packet[i]);
+
+			c->ordered &= number >= c->seen;
+			c->seen = number;
+		}
+		rte_pktmbuf_free_bulk(packet, n);
+		vnic_receive_return(c->r->receiver[0], n);
+	}
+	return NULL;
+}
+
+/* What any thread may ask is exact at any moment. */
+static void control_until(struct crew *c, struct vnic_request *q)
+{
+	while (vnic_request_status(q) == VNIC_STATUS_PENDING) {
+		vnic_control_poll(c->r->control);
+		reception_stats(c->r, 0);
+		reception_adapter_stats(c->r);
+		sched_yield();
+	}
+	assert_int_equal(vnic_request_status(q), VNIC_STATUS_SUCCESS);
+	vnic_request_release(q);
+}
+
+/* Pauses while packets come and go, and another receiver that opens and closes meanwhile. */
+static void c44_pauses_among_threads(void **state)
+{
+	struct crew c = {.r = reception_open(&receives), .ordered = true};
+	const struct vnic_receiver_conf other = reception_conf(2, -1);
+	pthread_t data, receiver;
+
+	(void)state;
+	reception_listen(c.r, 0, 1, -1);
+	assert_int_equal(pthread_create(&data, NULL, run_data, &c), 0);
+	assert_int_equal(pthread_create(&receiver, NULL, run_receiver, &c), 0);
+	for (int i = 0; i < OPERATIONS; i++) {
+		struct vnic_receiver *second = vnic_receiver_create(c.r->client[1], &other);
+		uint64_t indicated;
+
+		assert_non_null(second);
+		control_until(&c, issue(c.r, VNIC_CONTROL_PAUSE));
+		assert_int_equal(reception_stats(c.r, 0).held, 0);
+		indicated = reception_stats(c.r, 0).indicated;
+		sched_yield();
+		assert_int_equal(reception_stats(c.r, 0).indicated, indicated);
+		assert_int_equal(reception_stats(c.r, 0).queued, 0);
+		control_until(&c, issue(c.r, VNIC_CONTROL_RESTART));
+		sched_yield();
+		assert_int_equal(vnic_receiver_destroy(second), 0);
+	}
+	atomic_store(&c.stop, true);
+	pthread_join(data, NULL);
+	pthread_join(receiver, NULL);
+	assert_true(c.ordered);
+	assert_true(reception_stats(c.r, 0).indicated > 0);
+	reception_step(c.r, 300); /* what is on the wire still */
+	for (struct rte_mbuf *m; vnic_receive(c.r->receiver[0], &m, 1) != 0;) {
+		rte_pktmbuf_free(m);
+		vnic_receive_return(c.r->receiver[0], 1);
+	}
+	reception_close(c.r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +429,7 @@ int main(void)
 		cmocka_unit_test(c53_a_port_that_has_gone_is_not_polled),
 		cmocka_unit_test(c69_a_stop_waits_for_a_held_receive),
 		cmocka_unit_test(c69_a_stop_that_waits_is_cancelled),
+		cmocka_unit_test(c44_pauses_among_threads),
 	};
 
 	return cmocka_run_group_tests_name("receive", tests, test_eal_setup, test_eal_teardown);

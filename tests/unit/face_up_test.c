@@ -78,7 +78,7 @@ static void step(struct upper *u, uint32_t n)
 /* The port's ring has these, first from..to-1. */
 static void expect_up(struct upper *u, uint32_t from, uint32_t to)
 {
-	struct rte_mbuf *m;
+	struct rte_mbuf *m = NULL;
 
 	for (; from < to; from++) {
 		assert_int_equal(rte_ring_sc_dequeue(u->ring, (void **)&m), 0);
@@ -134,7 +134,7 @@ static void in_order_through_a_full_port(void **state)
 static void in_order_through_a_narrow_port(void **state)
 {
 	struct upper u = open_upper(true);
-	struct rte_mbuf *m;
+	struct rte_mbuf *m = NULL;
 	uint32_t next = 0;
 
 	(void)state;
@@ -210,7 +210,7 @@ static void what_the_port_does_not_take(void **state)
 	(void)state;
 	for (int chains = 0; chains < 2; chains++) {
 		struct upper u = open_upper(chains);
-		struct rte_mbuf *m;
+		struct rte_mbuf *m = NULL;
 
 		arrive_chain(&u, 1000, 600); /* above its MTU */
 		arrive_chain(&u, 1000, 400);
