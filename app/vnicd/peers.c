@@ -28,6 +28,8 @@ enum phase {
 	PEER_ABORTING, /* what it had queued is being taken back */
 };
 
+enum { HERE, CAME, LEFT, TAKEN_BACK, REFUSED, COUNTS };
+
 struct peer {
 	struct vnicd_face *face; /* or */
 	struct vnicd_adapter *adapter;
@@ -40,7 +42,7 @@ struct peer {
 	_Atomic uint32_t downs; /* on_link() */
 	uint32_t downs_seen;
 	struct vnic_ticket *ticket;
-	struct vnicd_peer_stats stats; /* telemetry copies it */
+	_Atomic uint64_t count[COUNTS]; /* telemetry reads them */
 	uint64_t second, lines, unsaid; /* in this second; since the last line */
 };
 
@@ -56,6 +58,17 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* relaxed, both: counts, that order nothing */
+static uint64_t get(const struct peer *p, int which)
+{
+	return atomic_load_explicit(&p->count[which], memory_order_relaxed);
+}
+
+static void set(struct peer *p, int which, uint64_t value)
+{
+	atomic_store_explicit(&p->count[which], value, memory_order_relaxed);
 }
 
 /* ---- what it says ---- */
@@ -96,14 +109,12 @@ static void say_come(struct peer *p)
 static void say_gone(struct peer *p, const char *taken_back)
 {
 	struct rte_eth_dev_info info;
-	bool server;
 	char text[400];
 
 	if (p->relay != NULL) {
-		const char *place = relay_place(p->relay, &server);
+		const char *place, *next = relay_next(p->relay, &place);
 
-		snprintf(text, sizeof(text), "its peer has left%s; %s %s", taken_back,
-			 server ? "the next may attach to" : "it tries again to reach", place);
+		snprintf(text, sizeof(text), "its peer has left%s; %s %s", taken_back, next, place);
 	} else {
 		const char *driver = rte_eth_dev_info_get(p->port, &info) == 0 ? info.driver_name : "";
 		const char *cure = "it goes on when the link is up again";
@@ -179,8 +190,8 @@ static void release(const struct peer *p)
 static void arrive(struct peer *p)
 {
 	p->phase = PEER_HERE;
-	p->stats.came++;
-	p->stats.here = true;
+	set(p, CAME, get(p, CAME) + 1);
+	set(p, HERE, 1);
 	say_come(p);
 	if (p->relay != NULL)
 		release(p);
@@ -213,9 +224,9 @@ static void finish(struct peer *p)
 	if (p->face != NULL)
 		snprintf(text, sizeof(text), ", %" PRIu64 " queued packets were taken back",
 			 verdict.aborted.packets);
-	p->stats.here = false;
-	p->stats.left++;
-	p->stats.taken_back += verdict.aborted.packets;
+	set(p, TAKEN_BACK, get(p, TAKEN_BACK) + verdict.aborted.packets);
+	set(p, HERE, 0);
+	set(p, LEFT, get(p, LEFT) + 1);
 	p->phase = PEER_AWAY;
 	say_gone(p, text);
 	if (p->relay == NULL)
@@ -227,10 +238,10 @@ static void step_relayed(struct peer *p)
 	const char *why;
 	uint64_t refused = relay_refused(p->relay, &why);
 
-	if (refused != p->stats.refused) {
+	if (refused != get(p, REFUSED)) {
 		char text[200];
 
-		p->stats.refused = refused;
+		set(p, REFUSED, refused);
 		snprintf(text, sizeof(text), "a peer was turned away: %s; start a memif peer that fits", why);
 		say(p, text);
 	}
@@ -302,7 +313,11 @@ bool vnicd_peer_stats(const struct vnicd *d, const char *face, struct vnicd_peer
 {
 	for (uint32_t i = 0; i < d->peers->nb; i++)
 		if (d->peers->peer[i].face != NULL && strcmp(d->peers->peer[i].name, face) == 0) {
-			*copy = d->peers->peer[i].stats;
+			const struct peer *p = &d->peers->peer[i];
+
+			*copy = (struct vnicd_peer_stats){
+				.here = get(p, HERE), .came = get(p, CAME), .left = get(p, LEFT),
+				.taken_back = get(p, TAKEN_BACK), .refused = get(p, REFUSED)};
 			return true;
 		}
 	return false;
@@ -353,7 +368,7 @@ static int add_face(struct vnicd_peers *all, struct vnicd_face *f)
 	}
 	p->link = link_up(p->port);
 	p->phase = p->link ? PEER_HERE : PEER_AWAY;
-	p->stats.here = p->link;
+	set(p, HERE, p->link);
 	p->watched = rte_eth_dev_callback_register(p->port, RTE_ETH_EVENT_INTR_LSC, on_link, p) == 0;
 	return 0;
 }

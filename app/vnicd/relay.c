@@ -41,7 +41,8 @@ enum { MSG_ACK = 1, MSG_HELLO, MSG_INIT, MSG_ADD_REGION, MSG_ADD_RING, MSG_CONNE
 
 #define MEMIF_VERSION 0x200
 #define REGIONS_MAX 64   /* a few of a client; one for each kind of its memory with zero copy */
-#define RINGS_MAX 32     /* each way */
+#define RINGS_MAX 1      /* each way: the queues that vnic_port_open() gives a port */
+#define RINGS_TOLD 255   /* net_memif's own number. A peer told of one would go on to use the rest */
 #define LOG2_RING_MAX 14
 #define RING_C2S 1      /* a ring's flag: from the client to the server */
 #define RING_HEAD 128   /* bytes before its descriptors, */
@@ -59,6 +60,8 @@ struct message {
 			uint16_t version;
 			uint32_t id;
 			uint8_t mode;
+			char secret[24];
+			char name[32];
 		} init;
 		struct __rte_packed {
 			uint16_t index;
@@ -157,7 +160,8 @@ enum state {
 	RELAY_TALK, /* a peer, on its way to the driver */
 	RELAY_UP,
 	RELAY_LOST, /* no peer, the driver does not know */
-	RELAY_CUT   /* it has been told, and has not yet let go */
+	RELAY_CUT,  /* it has been told, and has not yet let go */
+	RELAY_OVER  /* it takes no other */
 };
 
 /* A place where peers come to us: of all relays that are servers there. */
@@ -170,12 +174,13 @@ struct door {
 struct relay {
 	struct relays *all;
 	enum state state;
-	bool server;
+	bool server, zero_copy;
 	char place[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct sockaddr_un at; /* the same */
 	socklen_t at_len;
 	struct door *door; /* a server's */
 	uint32_t id;
+	char secret[24];
 	struct sockaddr_un own; /* the private one */
 	int own_fd;  /* a client's driver comes to us there */
 	int peer_fd, pmd_fd;
@@ -265,7 +270,9 @@ static const char *check_ring(struct relay *r, const struct message *m, int fd)
 	uint32_t *nb = m->ring.flags & RING_C2S ? &r->nb_c2s : &r->nb_s2c;
 	uint64_t end;
 
-	if (fd < 0 || m->ring.index != *nb || *nb == RINGS_MAX)
+	if (m->ring.index >= RINGS_MAX)
+		return "more than one queue each way";
+	if (fd < 0 || m->ring.index != *nb)
 		return "a ring without descriptor, or out of turn";
 	if (m->ring.log2_ring == 0 || m->ring.log2_ring > LOG2_RING_MAX ||
 	    m->ring.region >= r->nb_regions)
@@ -381,6 +388,25 @@ static const char *note(struct relay *r, const struct message *m, int *fd)
 	return NULL;
 }
 
+/* A server's message. The driver hears of it when it has said yes to INIT: a driver that is told no
+ * has with zero copy done harm already, see renew(). */
+static const char *heard_server(struct relay *r, const struct message *m)
+{
+	struct message init = {.type = MSG_INIT, .init = {.version = MEMIF_VERSION, .id = r->id,
+							  .name = "vnicd"}};
+
+	if (r->told)
+		return tell_driver(r, m, -1);
+	if (m->type != MSG_HELLO) {
+		play(r);
+		return NULL;
+	}
+	r->script[r->nb_script++] = (struct line){.m = *m, .fd = -1};
+	memcpy(init.init.secret, r->secret, sizeof(init.init.secret));
+	r->owed++;
+	return give(r->peer_fd, &init, -1) ? NULL : "";
+}
+
 static void from_peer(struct relay *r)
 {
 	for (uint32_t i = 0; i < BURST && r->peer_fd >= 0; i++) {
@@ -400,7 +426,7 @@ static void from_peer(struct relay *r)
 		if (wrong == NULL && r->server)
 			wrong = note(r, &m, &fd);
 		else if (wrong == NULL)
-			wrong = tell_driver(r, &m, fd);
+			wrong = heard_server(r, &m);
 		close_fd(&fd);
 		if (wrong != NULL) {
 			lose(r, wrong);
@@ -413,12 +439,15 @@ static void from_peer(struct relay *r)
 }
 
 /* Nobody polls the port, its driver has let go: make it ready for the next peer. A client tries
- * only once to reach its server; it is started again. */
+ * only once to reach its server; it is started again. But with zero copy net_memif has by then
+ * closed the descriptors of EAL's memory, and lost the buffers that it had given away. */
 static void renew(struct relay *r)
 {
-	r->state = RELAY_IDLE;
+	bool over = r->zero_copy && !r->server;
+
+	r->state = over ? RELAY_OVER : RELAY_IDLE;
 	forget_talk(r);
-	if (r->server || !r->bound)
+	if (r->server || over || !r->bound)
 		return;
 	rte_eth_dev_stop(r->port);
 	rte_eth_dev_start(r->port); /* if it cannot now, it is tried again: see reach() */
@@ -454,6 +483,12 @@ static void from_driver(struct relay *r)
 				play(r);
 			continue;
 		}
+		if (m.type == MSG_INIT) { /* we have said it, and it was acknowledged */
+			const struct message ack = {.type = MSG_ACK};
+
+			give(r->pmd_fd, &ack, -1);
+			continue;
+		}
 		r->owed += m.type >= MSG_INIT && m.type <= MSG_ADD_RING;
 		r->connecting |= m.type == MSG_CONNECT;
 		/* what the peer does not take it does not get: its end will be seen */
@@ -472,7 +507,7 @@ static bool greet(struct relays *rs, struct door *door)
 	struct message m = {.type = MSG_HELLO,
 			    .hello = {.name = "vnicd", .min_version = MEMIF_VERSION,
 				      .max_version = MEMIF_VERSION, .max_region = REGIONS_MAX - 1,
-				      .max_s2c_ring = RINGS_MAX - 1, .max_c2s_ring = RINGS_MAX - 1,
+				      .max_s2c_ring = RINGS_TOLD, .max_c2s_ring = RINGS_TOLD,
 				      .max_log2_ring = LOG2_RING_MAX}};
 	struct guest *g = &rs->guest[0];
 	int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -645,6 +680,8 @@ void relay_cut(struct relay *r)
 		renew(r);
 		return;
 	}
+	while (r->played < r->nb_script) /* unfinished it would leak: see note() */
+		play(r);
 	/* it closes its end when it is done: that is the sign, see driver_gone() */
 	shutdown(r->pmd_fd, SHUT_WR);
 	r->state = RELAY_CUT;
@@ -656,10 +693,13 @@ uint64_t relay_refused(const struct relay *r, const char **why)
 	return r->refused;
 }
 
-const char *relay_place(const struct relay *r, bool *server)
+const char *relay_next(const struct relay *r, const char **place)
 {
-	*server = r->server;
-	return r->place;
+	*place = r->place;
+	if (r->server)
+		return "the next may attach to";
+	return r->zero_copy ? "with zero copy net_memif takes no other, start vnicd again or leave "
+			      "zero-copy out of" : "it tries again to reach";
 }
 
 void relays_stop(struct relays *rs)
@@ -737,9 +777,9 @@ bool relay_wanted(const char *devargs)
 struct arguments {
 	char *own;
 	size_t used;
-	bool server, abstract;
+	bool server, abstract, zero_copy;
 	uint32_t id;
-	const char *socket;
+	const char *socket, *secret;
 };
 
 /* As the driver reads them. */
@@ -760,6 +800,10 @@ static int sort_argument(const char *key, const char *value, void *opaque)
 	}
 	if (strcmp(key, "role") == 0)
 		a->server = strstr(value, "server") != NULL || strstr(value, "master") != NULL;
+	if (strcmp(key, "secret") == 0)
+		a->secret = value;
+	if (strcmp(key, "zero-copy") == 0)
+		a->zero_copy = strstr(value, "yes") != NULL;
 	if (strcmp(key, "id") == 0)
 		a->id = (uint32_t)strtoul(value, NULL, 10);
 	n = snprintf(a->own + a->used, RELAY_DEVARGS - a->used, ",%s=%s", key, value);
@@ -865,9 +909,10 @@ static int open_own(struct relays *rs, struct relay *r, char *why, size_t len)
 
 static int make(struct relays *rs, struct relay *r, const struct arguments *a, char *why, size_t len)
 {
-	*r = (struct relay){.all = rs, .server = a->server, .id = a->id, .own_fd = -1, .peer_fd = -1,
-			    .pmd_fd = -1};
+	*r = (struct relay){.all = rs, .server = a->server, .zero_copy = a->zero_copy, .id = a->id,
+			    .own_fd = -1, .peer_fd = -1, .pmd_fd = -1};
 	snprintf(r->place, sizeof(r->place), "%s", a->socket);
+	snprintf(r->secret, sizeof(r->secret), "%s", a->secret != NULL ? a->secret : "");
 	if (strlen(a->socket) + a->abstract >= sizeof(r->place))
 		return fail(why, len, r, "too long", "use a path of at most 107 characters");
 	r->at_len = address(&r->at, a->socket, a->abstract);

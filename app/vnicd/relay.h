@@ -49,7 +49,7 @@ bool relay_lost(const struct relay *r);
 void relay_cut(struct relay *r);
 /* Peers that broke the rules so far, and how the last one did; NULL: none. */
 uint64_t relay_refused(const struct relay *r, const char **why);
-/* Where peers meet us, and whether we wait for them there or they for us. */
-const char *relay_place(const struct relay *r, bool *server);
+/* When a peer has left: what becomes of the next, and where peers meet us. */
+const char *relay_next(const struct relay *r, const char **place);
 
 #endif
