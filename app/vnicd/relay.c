@@ -41,8 +41,9 @@ enum { MSG_ACK = 1, MSG_HELLO, MSG_INIT, MSG_ADD_REGION, MSG_ADD_RING, MSG_CONNE
 
 #define MEMIF_VERSION 0x200
 #define REGIONS_MAX 64   /* a few of a client; one for each kind of its memory with zero copy */
-#define RINGS_MAX 1      /* each way: the queues that vnic_port_open() gives a port */
-#define RINGS_TOLD 255   /* net_memif's own number. A peer told of one would go on to use the rest */
+#define RINGS_MAX 32     /* each way; a peer is told of net_memif's own limit, since one that is told
+			  * of fewer goes on to use the rest */
+#define RINGS_TOLD 255
 #define LOG2_RING_MAX 14
 #define RING_C2S 1      /* a ring's flag: from the client to the server */
 #define RING_HEAD 128   /* bytes before its descriptors, */
@@ -186,6 +187,7 @@ struct relay {
 	int peer_fd, pmd_fd;
 	uint16_t port;
 	bool bound;
+	uint32_t c2s, s2c; /* rings that there must be: the port's queues, which are all polled */
 
 	/* of the handshake */
 	bool hello;     /* the server's, whichever side that is, has been heard */
@@ -270,8 +272,8 @@ static const char *check_ring(struct relay *r, const struct message *m, int fd)
 	uint32_t *nb = m->ring.flags & RING_C2S ? &r->nb_c2s : &r->nb_s2c;
 	uint64_t end;
 
-	if (m->ring.index >= RINGS_MAX)
-		return "more than one queue each way";
+	if (*nb == (m->ring.flags & RING_C2S ? r->c2s : r->s2c))
+		return "more queues than the port has";
 	if (fd < 0 || m->ring.index != *nb)
 		return "a ring without descriptor, or out of turn";
 	if (m->ring.log2_ring == 0 || m->ring.log2_ring > LOG2_RING_MAX ||
@@ -293,8 +295,8 @@ static const char *check_client(struct relay *r, const struct message *m, int fd
 	case MSG_ADD_REGION: return check_region(r, m, fd);
 	case MSG_ADD_RING: return check_ring(r, m, fd);
 	case MSG_CONNECT:
-		if (r->nb_c2s == 0 || r->nb_s2c == 0)
-			return "CONNECT without a ring each way";
+		if (r->nb_c2s != r->c2s || r->nb_s2c != r->s2c)
+			return "fewer queues than the port has";
 		r->connecting = true;
 		return NULL;
 	case MSG_DISCONNECT: return "";
@@ -312,6 +314,8 @@ static const char *check_server(struct relay *r, const struct message *m)
 		if (r->hello || m->hello.min_version > MEMIF_VERSION ||
 		    m->hello.max_version < MEMIF_VERSION || m->hello.max_log2_ring == 0)
 			return "a second HELLO, or of another version";
+		if (m->hello.max_c2s_ring < r->c2s - 1 || m->hello.max_s2c_ring < r->s2c - 1)
+			return "fewer queues than the port has";
 		r->hello = true;
 		return NULL;
 	case MSG_ACK:
@@ -659,6 +663,11 @@ int relays_fd(const struct relays *rs)
 
 void relay_bind(struct relay *r, uint16_t port)
 {
+	struct rte_eth_dev_info info = {.nb_rx_queues = 1, .nb_tx_queues = 1};
+
+	rte_eth_dev_info_get(port, &info);
+	r->c2s = RTE_MIN(r->server ? info.nb_rx_queues : info.nb_tx_queues, RINGS_MAX);
+	r->s2c = RTE_MIN(r->server ? info.nb_tx_queues : info.nb_rx_queues, RINGS_MAX);
 	r->port = port;
 	r->bound = true;
 	r->since_ms = now_ms();
