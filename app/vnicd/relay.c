@@ -639,7 +639,8 @@ static void relay_poll(struct relay *r)
 		from_driver(r);
 	if (r->peer_fd >= 0)
 		from_peer(r);
-	if (r->state == RELAY_TALK && now_ms() - r->since_ms >= PATIENCE_MS)
+	/* a server may take its time; net_memif as one ends its program when it is hung up on early */
+	if (r->state == RELAY_TALK && r->server && now_ms() - r->since_ms >= PATIENCE_MS)
 		lose(r, "silence");
 }
 
