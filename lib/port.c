@@ -95,7 +95,8 @@ static struct rte_mempool *rx_pool(const struct opening *o, uint16_t rx_desc, in
 				       (uint16_t)RTE_MIN(room + RTE_PKTMBUF_HEADROOM, (uint32_t)UINT16_MAX), node);
 }
 
-static int set_up_queues(struct opening *o, uint16_t rx, uint16_t tx, struct rte_mempool *mp, int node)
+static int set_up_queues(struct opening *o, uint16_t rx, uint16_t tx, struct rte_mempool *mp,
+			 int node)
 {
 	int rc = 0;
 
