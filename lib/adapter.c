@@ -246,6 +246,11 @@ uint32_t vnic__adapter_nbl_packets(const struct vnic_adapter *a)
 	return a->layer != NULL ? a->layer->max_packets : UINT16_MAX;
 }
 
+uint32_t vnic_adapter_max_frame(const struct vnic_adapter *a)
+{
+	return a->max_frame;
+}
+
 enum vnic_in_flight vnic_adapter_in_flight(const struct vnic_adapter *a)
 {
 	return a->in_flight_kept;

@@ -108,7 +108,7 @@ static bool link(struct vnic_adapter *a, void *context)
 {
 	(void)context;
 	for (uint32_t b = 0; b < a->layer->nb; b++)
-		if (a->layer->binding[b].lower->life.link_up)
+		if (vnic_adapter_link(a->layer->binding[b].lower))
 			return true;
 	return false;
 }

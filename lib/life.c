@@ -34,7 +34,8 @@ static uint32_t gate_word(const struct vnic_adapter *a)
 		return by_state;
 	if (l->resetting)
 		return VNIC_STATUS_RESET_IN_PROGRESS;
-	return l->link_up ? VNIC_STATUS_SUCCESS : VNIC_STATUS_MEDIA_DISCONNECTED;
+	/* relaxed: this thread's own, as below */
+	return atomic_load_explicit(&l->link_up, memory_order_relaxed) ? VNIC_STATUS_SUCCESS : VNIC_STATUS_MEDIA_DISCONNECTED;
 }
 
 void vnic__life_set_gate(struct vnic_adapter *a)
@@ -264,6 +265,12 @@ bool vnic__life_idle(struct vnic_adapter *a)
 
 /* ---- looks ---- */
 
+bool vnic_adapter_link(const struct vnic_adapter *a)
+{
+	/* relaxed: a look, nothing goes by it */
+	return atomic_load_explicit(&a->life.link_up, memory_order_relaxed);
+}
+
 void vnic__life_look(struct vnic_adapter *a)
 {
 	bool up;
@@ -271,9 +278,9 @@ void vnic__life_look(struct vnic_adapter *a)
 	if (a->life.removing)
 		return;
 	up = a->driver.link(a, a->driver_context);
-	if (up == a->life.link_up)
+	if (up == vnic_adapter_link(a))
 		return;
-	a->life.link_up = up;
+	atomic_store_explicit(&a->life.link_up, up, memory_order_relaxed);
 	if (!up)
 		a->life.force = true;
 	vnic__life_set_gate(a);
@@ -390,7 +397,7 @@ int vnic__life_init(struct vnic_adapter *a, uint32_t hang_ms)
 		return -rte_errno;
 	if (hang_ms != UINT32_MAX)
 		l->hang_tsc = (hang_ms != 0 ? hang_ms : HANG_MS_DEFAULT) * (a->control->tsc_hz / 1000);
-	l->link_up = true;
+	atomic_init(&l->link_up, true);
 	l->quiet = QUIET_YES; /* nobody has ever been inside */
 	atomic_init(&l->state, VNIC_STATE_HALTED);
 	atomic_init(&l->rdbss, VNIC_RDBSS_STARTABLE);

@@ -38,7 +38,7 @@ struct vnic__life {
 	bool resetting;
 	bool low_power;
 	bool removing;
-	bool link_up;
+	_Atomic bool link_up; /* anybody may ask */
 	bool force;     /* NBLs half handed down are not waited for */
 	enum vnic__quiet quiet;
 	uint64_t quiet_tsc; /* when the gate was closed, or the last sweep begun */

@@ -383,6 +383,11 @@ enum vnic_in_flight {
 	VNIC_IN_FLIGHT_UNKNOWN, /* not kept: the port tells neither */
 };
 
+/* any: the longest frame that it takes, in bytes without checksum. */
+uint32_t vnic_adapter_max_frame(const struct vnic_adapter *adapter);
+/* any: is the medium connected, by the last look at it? */
+bool vnic_adapter_link(const struct vnic_adapter *adapter);
+
 /* any: what becomes of the in-flight limit. */
 enum vnic_in_flight vnic_adapter_in_flight(const struct vnic_adapter *adapter);
 

@@ -235,6 +235,7 @@ int vnicd_faces_create(struct vnicd *d)
 				    rte_strerror(rte_errno), cure(rte_errno));
 	}
 	find_unaddressed(d);
+	vnicd_links_compare(d);
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
 		rte_cpuset_t cpus = rte_lcore_cpuset(d->adapter[i].lcore);
 		char text[VNICD_LINE];

@@ -191,6 +191,9 @@ static void table(const struct vnicd *d)
 		row1("port refused bursts", s.port_refused);
 		row1("padded packets", s.padded);
 		row1("copied packets", s.copied);
+		row1("tagged or summed", s.offloaded);
+		row1("segmented packets", s.segmented);
+		row1("  into frames", s.segments);
 		row1("cancels", s.cancels);
 		row1("  of unknown ids", s.cancels_unknown);
 		row1("  NBLs too late", s.too_late);

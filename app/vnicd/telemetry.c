@@ -93,6 +93,9 @@ static int stats(struct vnicd *d, char *params, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "port_refused", s.port_refused);
 	rte_tel_data_add_dict_u64(data, "padded", s.padded);
 	rte_tel_data_add_dict_u64(data, "copied", s.copied);
+	rte_tel_data_add_dict_u64(data, "offloaded", s.offloaded);
+	rte_tel_data_add_dict_u64(data, "segmented", s.segmented);
+	rte_tel_data_add_dict_u64(data, "segments", s.segments);
 	rte_tel_data_add_dict_u64(data, "cancels", s.cancels);
 	rte_tel_data_add_dict_u64(data, "cancels_unknown", s.cancels_unknown);
 	rte_tel_data_add_dict_u64(data, "too_late", s.too_late);

@@ -18,6 +18,7 @@
 #include "relay.h"
 
 #define VNICD_LINE 512
+#define VNICD_HEADER 14u /* of an untagged frame, beyond the MTU */
 
 struct vnicd_adapter {
 	const struct conf_adapter *conf;
@@ -34,6 +35,7 @@ struct vnicd_face {
 	uint16_t port;
 	bool port_open;
 	struct relay *relay;
+	bool link_down; /* it has been told so */
 };
 
 /* What one lcore polls, in this order. */
@@ -75,6 +77,11 @@ int vnicd_adapters_create(struct vnicd *d);
 void vnicd_adapters_destroy(struct vnicd *d);
 int vnicd_faces_create(struct vnicd *d);
 void vnicd_faces_destroy(struct vnicd *d);
+
+/* link.c: tell the faces' ports when their adapter's link has changed; a line for each. */
+void vnicd_links_pass(struct vnicd *d);
+/* A line for each face whose MTU its adapter does not take. */
+void vnicd_links_compare(const struct vnicd *d);
 
 /* lcores.c */
 int vnicd_lcores_choose(struct vnicd *d);

@@ -246,6 +246,14 @@ def case_disconnect():
     d.end()
 
 
+def face_link(name, up):
+    """The program behind a face sees its adapter's link."""
+    deadline = time.time() + 5
+    while bool(int(open("/sys/class/net/%s/flags" % name).read(), 16) & 1) != up:  # IFF_UP
+        assert time.time() < deadline, (name, up)
+        time.sleep(0.02)
+
+
 def case_link():
     """The lower link goes down and comes back: sends complete MEDIA_DISCONNECTED meanwhile."""
     if os.getuid() != 0:
@@ -253,7 +261,8 @@ def case_link():
     if not os.path.exists("/dev/net/tun"):
         skip("no /dev/net/tun")
     tap = "vl%d" % (os.getpid() % 100000)
-    d = Daemon("[adapter a]\nport = net_tap0,iface=%s\npackets_per_s = 1k\n[face f]\nport = net_null1\n" % tap)
+    d = Daemon("[adapter a]\nport = net_tap0,iface=%s\npackets_per_s = 1k\n[face f]\nport = net_null1\n"
+               "[face g]\nport = net_tap2,iface=%sg\n" % (tap, tap))
     c, waiter = Client(), Client()
     link = lambda how: subprocess.check_call(["ip", "link", "set", tap, how])
     link("up")
@@ -263,6 +272,7 @@ def case_link():
     time.sleep(0.1)
     link("down")
     assert json.loads(waiter.file.readline())["status"] == "SUCCESS"
+    face_link(tap + "g", False)
     assert c.ask("state a")["sends"] == "MEDIA_DISCONNECTED"
     expect(c, "pause a", "SUCCESS", "Paused")
     expect(c, "restart a", "SUCCESS", "Running")
@@ -271,7 +281,12 @@ def case_link():
     link("up")
     assert json.loads(waiter.file.readline())["status"] == "SUCCESS"
     assert c.ask("state a")["sends"] == "SUCCESS"
+    face_link(tap + "g", True)
     t = d.end()["a"]
+    said = open(WORK + "/err").read()
+    for line in ("adapter a: link down; face g was told", "adapter a: link up; face g was told",
+                 "link down; face f cannot be told"):
+        assert line in said, said
     assert t["media disconnected"][0] > 0 and t["sent"][0] > 0, t
 
 
