@@ -35,7 +35,9 @@ static uint32_t gate_word(const struct vnic_adapter *a)
 	if (l->resetting)
 		return VNIC_STATUS_RESET_IN_PROGRESS;
 	/* relaxed: this thread's own, as below */
-	return atomic_load_explicit(&l->link_up, memory_order_relaxed) ? VNIC_STATUS_SUCCESS : VNIC_STATUS_MEDIA_DISCONNECTED;
+	if (atomic_load_explicit(&l->link_up, memory_order_relaxed))
+		return VNIC_STATUS_SUCCESS;
+	return VNIC_STATUS_MEDIA_DISCONNECTED;
 }
 
 void vnic__life_set_gate(struct vnic_adapter *a)

@@ -141,8 +141,8 @@ static uint32_t fit(struct vnic_adapter *a, struct rte_mbuf *m, struct vnic__fit
 
 /* The slow way for an NBL with a packet to be fitted. When it is not SUCCESS, the handful is to
  * be handed down without the rest of it. */
-static uint32_t gather_fitted(struct vnic_adapter *a, struct vnic_nbl *nbl, uint32_t from, uint32_t max,
-			  struct handful *h)
+static uint32_t gather_fitted(struct vnic_adapter *a, struct vnic_nbl *nbl, uint32_t from,
+			      uint32_t max, struct handful *h)
 {
 	struct rte_mbuf **packet = vnic_nbl_packets(nbl);
 	uint32_t status = VNIC_STATUS_SUCCESS;

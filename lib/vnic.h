@@ -621,10 +621,10 @@ int vnic_sender_destroy(struct vnic_sender *sender);
  * from the front; the rest is still the caller's [C2]. Each NBL taken comes out of
  * vnic_sender_poll once, whatever happens to it [C1]: a refusal is a completion -
  * INVALID_PARAMETER no packets or more than max_packets, INVALID_LENGTH a packet of 0
- * bytes or above the adapter's max_frame [C8], and of what a packet's flags ask as below. While the adapter's gate is closed all n are
- * taken and complete with its status: PAUSED [C42, C43], RESET_IN_PROGRESS,
- * LOW_POWER_STATE [C52], MEDIA_DISCONNECTED, or CLOSING when it is halted, shut down or
- * stopped.
+ * bytes or above the adapter's max_frame [C8], and of what a packet's flags ask as below. While
+ * the adapter's gate is closed all n are taken and complete with its status: PAUSED [C42, C43],
+ * RESET_IN_PROGRESS, LOW_POWER_STATE [C52], MEDIA_DISCONNECTED, or CLOSING when it is halted,
+ * shut down or stopped.
  *
  * Offloads: a packet may ask for a VLAN tag, IPv4, TCP and UDP checksums and TCP segmentation
  * (RTE_MBUF_F_TX_*, l2_len, l3_len, l4_len, tso_segsz). What the port was not set up for is

@@ -955,6 +955,8 @@ static void segments_of_two_senders(void **state)
 		bed_wire_room(b, 1);
 		bed_data(b);
 		n = drain(b, n, 0);
+		assert_true(b->adapter->sender[0]->segments.nb == 0 ||
+			    b->adapter->sender[1]->segments.nb == 0);
 	}
 	assert_int_equal(completed_by(b, 0, 1), VNIC_STATUS_SUCCESS);
 	assert_int_equal(completed_by(b, 1, 1), VNIC_STATUS_SUCCESS);
