@@ -199,6 +199,7 @@ struct vnic_adapter *vnic_adapter_create(struct vnic_control *c,
 		rte_free(a);
 		return vnic__fail(-rc);
 	}
+	vnic__fair_init(a);
 	c->adapter[nb] = a;
 	/* R18 -> A18 */
 	atomic_store_explicit(&c->nb_adapters, nb + 1, memory_order_release);

@@ -10,6 +10,7 @@
 #include <rte_errno.h>
 
 #include "control.h"
+#include "fair.h"
 #include "fit.h"
 #include "gate.h"
 #include "hold.h"
@@ -64,6 +65,7 @@ struct vnic_adapter {
 	struct vnic__inflight inflight;
 	uint32_t turn; /* the sender to begin with */
 	bool kept_out; /* of the lower port, by a hold, in this poll */
+	struct vnic__fair fair;
 
 	/* control thread; readers copy at any time */
 	alignas(VNIC__LINE) _Atomic uint64_t cancels;

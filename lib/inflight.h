@@ -28,13 +28,18 @@ struct vnic__inflight {
 enum vnic_in_flight vnic__inflight_init(struct vnic__inflight *f, uint16_t port, uint16_t queue,
 					uint32_t limit);
 
+static inline bool vnic__inflight_limits(const struct vnic__inflight *f)
+{
+	return f->nb_desc != 0;
+}
+
 /* How many packets, up to n, may be handed down now: the largest k for which the packet
  * handed down limit - k packets ago has left, found by halving. */
 static inline uint32_t vnic__inflight_room(const struct vnic__inflight *f, uint32_t n)
 {
 	uint32_t low = 0, high = n < f->limit ? n : f->limit;
 
-	if (f->nb_desc == 0)
+	if (!vnic__inflight_limits(f))
 		return n;
 	while (low < high) {
 		uint32_t k = (low + high + 1) / 2;

@@ -186,12 +186,13 @@ static void fail_first(struct vnic_sender *s)
 	vnic__complete(s, &nbl, 1);
 }
 
-uint32_t vnic__layer_hand_down(struct vnic_adapter *a, struct vnic_sender *s, uint32_t max)
+uint32_t vnic__layer_hand_down(struct vnic_adapter *a, struct vnic_sender *s, uint32_t max,
+			       uint64_t *max_bytes)
 {
 	struct vnic__layer *layer = a->layer;
 	struct vnic_nbl *down[VNIC__LOWER_MAX][VNIC__RING_STAGE_MAX];
 	uint32_t n = room_below(layer, vnic__ring_staged(&s->consumer)), k, packets = 0;
-	uint64_t may = vnic__pacer_bytes(&a->pacer, rte_rdtsc()), bytes = 0;
+	uint64_t may = RTE_MIN(vnic__pacer_bytes(&a->pacer, rte_rdtsc()), *max_bytes), bytes = 0;
 	bool lacks = false;
 
 	for (k = 0; k < n && packets < max && bytes < may; k++) {
@@ -216,6 +217,7 @@ uint32_t vnic__layer_hand_down(struct vnic_adapter *a, struct vnic_sender *s, ui
 			return 1;
 		}
 		s->c_count[C_PORT_REFUSED]++;
+		vnic__fair_scarce(&a->fair);
 		vnic__publish_counts(s);
 		return 0;
 	}
@@ -229,6 +231,7 @@ uint32_t vnic__layer_hand_down(struct vnic_adapter *a, struct vnic_sender *s, ui
 	vnic__ring_release(&s->consumer, k);
 	vnic__publish_all_counts(s);
 	vnic__pacer_charge(&a->pacer, packets, bytes);
+	*max_bytes = bytes;
 	return packets;
 }
 

@@ -42,8 +42,10 @@ bool vnic__layer_packets_out(const struct vnic__layer *layer);
 /* Take what has come back from below, complete the parents whose clones all have; returns how
  * many clones. */
 uint32_t vnic__layer_poll(struct vnic_adapter *a);
-/* Hand down staged NBLs of at most about `max` packets; returns how many packets. */
-uint32_t vnic__layer_hand_down(struct vnic_adapter *a, struct vnic_sender *s, uint32_t max);
+/* Hand down staged NBLs of at most about `max` packets and *max_bytes bytes, which is then what
+ * they had; returns how many packets. */
+uint32_t vnic__layer_hand_down(struct vnic_adapter *a, struct vnic_sender *s, uint32_t max,
+			       uint64_t *max_bytes);
 
 /* ---- a clone's way back to its parent ---- */
 

@@ -111,6 +111,7 @@ struct vnic_sender {
 	const struct vnic__offload *offload; /* the adapter's */
 	bool open;           /* setup threads only */
 	const _Atomic uint32_t *gate; /* the adapter's */
+	_Atomic uint32_t weight; /* any thread writes it; the data thread's fair.c goes by it */
 
 	/* (p) */
 	alignas(VNIC__LINE) struct vnic__ring_producer producer;
@@ -127,6 +128,8 @@ struct vnic_sender {
 	alignas(VNIC__LINE) struct vnic__ring_consumer consumer;
 	uint32_t cursor; /* packets of the first staged NBL that have left */
 	bool singles;    /* staged[] has each staged NBL's packet */
+	bool stuck;      /* the port has long refused it: others need not wait; see fair.c */
+	int64_t credit;  /* of its turn, less than 0: a debt */
 	struct vnic_count helped; /* what the last help aborted; read after A7, like the next */
 	uint32_t helped_late; /* what it left alone because a packet had left */
 	uint64_t c_count[C_COUNTS];

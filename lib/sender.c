@@ -251,7 +251,22 @@ struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_n
 		/* R9 -> A9, and SC: see vnic__adapter_senders() */
 		atomic_exchange_explicit(&a->nb_senders, slot + 1, memory_order_seq_cst);
 	}
+	vnic__fair_weigh(a, s, 1);
 	return s;
+}
+
+int vnic_sender_set_weight(struct vnic_sender *s, uint32_t weight)
+{
+	if (weight == 0 || weight > VNIC_WEIGHT_MAX)
+		return -EINVAL;
+	vnic__fair_weigh(s->adapter, s, weight);
+	return 0;
+}
+
+uint32_t vnic_sender_weight(const struct vnic_sender *s)
+{
+	/* relaxed: a number by itself */
+	return atomic_load_explicit(&s->weight, memory_order_relaxed);
 }
 
 int vnic_sender_destroy(struct vnic_sender *s)
@@ -262,6 +277,7 @@ int vnic_sender_destroy(struct vnic_sender *s)
 		return -EBADF;
 	if (vnic_sender_outstanding(s) != 0)
 		return -EBUSY;
+	vnic__fair_weigh(s->adapter, s, 1);
 	s->open = false;
 	s->client->nb_senders--;
 	/* relaxed: nothing is queued there any more */

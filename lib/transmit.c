@@ -14,6 +14,10 @@
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
+/* A turn passes at most so many tombs, but for the last claim's, by so many claims. */
+#define TOMBS_MAX 256u
+#define TOMB_CLAIMS 64u
+
 /* What one call of the lower port's tx burst is given. */
 struct handful {
 	uint32_t nb;
@@ -259,10 +263,10 @@ static inline void retire(struct vnic_sender *s, uint32_t taken)
 	vnic__complete(s, done, nb);
 }
 
-/* Keep of the handful what a pace of bits allows now; returns its bytes. */
-static uint64_t cut_to_pace(struct vnic_adapter *a, struct handful *h)
+/* Keep of the handful what a pace of bits and the sender's turn allow now; returns its bytes. */
+static uint64_t cut_to_pace(struct vnic_adapter *a, struct handful *h, uint64_t max)
 {
-	uint64_t may = vnic__pacer_bytes(&a->pacer, rte_rdtsc()), bytes = 0;
+	uint64_t may = RTE_MIN(vnic__pacer_bytes(&a->pacer, rte_rdtsc()), max), bytes = 0;
 	uint32_t n = 0;
 
 	while (n < h->nb && bytes < may)
@@ -272,9 +276,9 @@ static uint64_t cut_to_pace(struct vnic_adapter *a, struct handful *h)
 }
 
 /* Of frame[0..n), how many a pace of bits allows now. */
-static uint32_t paced(struct vnic_adapter *a, struct rte_mbuf **frame, uint32_t n)
+static uint32_t paced(struct vnic_adapter *a, struct rte_mbuf **frame, uint32_t n, uint64_t max)
 {
-	uint64_t may = vnic__pacer_bytes(&a->pacer, rte_rdtsc()), bytes = 0;
+	uint64_t may = RTE_MIN(vnic__pacer_bytes(&a->pacer, rte_rdtsc()), max), bytes = 0;
 	uint32_t k = 0;
 
 	if (a->pacer.bits.cost == 0)
@@ -318,10 +322,10 @@ static void end_segments(struct vnic_adapter *a, struct vnic_sender *s)
 	retire(s, 1);
 }
 
-/* Hand down up to max frames of a packet that leaves in segments; returns how many the port
- * took. */
+/* Hand down up to max frames of a packet that leaves in segments; bounds and *max_bytes as in
+ * hand_down(). Returns how many the port took. */
 static __rte_noinline uint32_t hand_down_segments(struct vnic_adapter *a, struct vnic_sender *s,
-						  uint32_t max)
+						  uint32_t max, uint64_t *max_bytes)
 {
 	struct vnic__segments *g = &s->segments;
 	struct rte_mbuf **frame;
@@ -338,72 +342,96 @@ static __rte_noinline uint32_t hand_down_segments(struct vnic_adapter *a, struct
 		}
 	}
 	frame = &g->frame[g->first];
-	n = paced(a, frame, RTE_MIN(max, g->nb - g->first));
+	n = paced(a, frame, RTE_MIN(max, g->nb - g->first), *max_bytes);
 	bytes = bytes_of(frame, n);
 	taken = rte_eth_tx_burst(a->port, a->tx_queue, frame, (uint16_t)n);
 	if (taken < n) {
 		s->c_count[C_PORT_REFUSED]++;
+		vnic__fair_scarce(&a->fair);
 		bytes -= bytes_of(frame + taken, n - taken);
 		vnic__publish_counts(s);
 	}
 	g->first += taken;
 	vnic__pacer_charge(&a->pacer, taken, bytes);
+	*max_bytes = bytes;
 	if (g->first == g->nb)
 		end_segments(a, s);
 	return taken;
 }
 
-/* Hand down up to max packets of the stage; returns how many the port took. */
-static inline uint32_t hand_down(struct vnic_adapter *a, struct vnic_sender *s, uint32_t max)
+/* Hand down up to max packets of the stage, at a pace of bits no more than it takes for
+ * *max_bytes, which is then what they had; returns how many the port took. */
+static inline uint32_t hand_down(struct vnic_adapter *a, struct vnic_sender *s, uint32_t max,
+				 uint64_t *max_bytes)
 {
 	struct handful h;
 	uint64_t bytes = 0;
 	uint32_t taken, status = gather(a, s, max, &h);
 
 	if (unlikely(status == VNIC_STATUS_PENDING))
-		return hand_down_segments(a, s, max);
+		return hand_down_segments(a, s, max, max_bytes);
 	if (unlikely(status != VNIC_STATUS_SUCCESS)) {
 		fail_first(s, status);
 		return 1;
 	}
 	/* lengths first: what the port takes it may free */
 	if (a->pacer.bits.cost != 0)
-		bytes = cut_to_pace(a, &h);
+		bytes = cut_to_pace(a, &h, *max_bytes);
 	if (unlikely(a->looks))
 		taken = vnic__receive_local(a, s, h.packet, h.nb);
 	else
 		taken = rte_eth_tx_burst(a->port, a->tx_queue, h.packet, (uint16_t)h.nb);
 	if (unlikely(taken < h.nb)) {
 		s->c_count[C_PORT_REFUSED]++;
+		vnic__fair_scarce(&a->fair);
 		for (uint32_t i = taken; i < h.nb && a->pacer.bits.cost != 0; i++)
 			bytes -= h.packet[i]->pkt_len;
 	}
 	if (unlikely(h.nb_fitted != 0))
 		settle_fitted(s, &h, taken);
 	vnic__pacer_charge(&a->pacer, taken, bytes);
+	*max_bytes = bytes;
 	retire(s, taken);
 	return taken;
 }
 
+/* Claim, if nothing is staged, and hand down; bounds and *max_bytes as in hand_down(). Returns
+ * what was passed and what was taken. */
+static inline uint32_t move(struct vnic_adapter *a, struct vnic_sender *s, uint32_t max,
+			    uint64_t *max_bytes)
+{
+	uint32_t moved = 0;
+
+	if (vnic__ring_staged(&s->consumer) == 0)
+		moved = claim(a, s, max);
+	if (vnic__ring_staged(&s->consumer) != 0)
+		moved += a->layer == NULL ? hand_down(a, s, max, max_bytes) :
+					    vnic__layer_hand_down(a, s, max, max_bytes);
+	else if (moved != 0)
+		vnic__publish_counts(s); /* nothing but tombs */
+	return moved;
+}
+
+/* How many packets, up to n, the pace and the port allow now. */
+static inline uint32_t room_now(struct vnic_adapter *a, uint32_t n)
+{
+	if (vnic__pacer_limits(&a->pacer))
+		n = vnic__pacer_room(&a->pacer, rte_rdtsc(), n);
+	return vnic__inflight_room(&a->inflight, n);
+}
+
 static inline uint32_t poll_sender(struct vnic_adapter *a, struct vnic_sender *s)
 {
-	uint32_t room = a->burst, moved = 0;
+	uint64_t bytes = UINT64_MAX;
+	uint32_t room, moved = 0;
 
 	if (unlikely(vnic__ring_help_wanted(&s->consumer)))
 		moved = help(a, s);
 	if (unlikely(atomic_load_explicit(&a->gone, memory_order_relaxed) || a->kept_out))
 		return moved; /* relaxed: it is asked for help after that, see life.c */
-	if (vnic__pacer_limits(&a->pacer))
-		room = vnic__pacer_room(&a->pacer, rte_rdtsc(), room);
-	room = vnic__inflight_room(&a->inflight, room);
-	if (room == 0)
-		return moved;
-	if (vnic__ring_staged(&s->consumer) == 0)
-		moved += claim(a, s, room);
-	if (vnic__ring_staged(&s->consumer) != 0)
-		moved += a->layer == NULL ? hand_down(a, s, room) : vnic__layer_hand_down(a, s, room);
-	else if (moved != 0)
-		vnic__publish_counts(s); /* nothing but tombs */
+	room = room_now(a, a->burst);
+	if (room != 0)
+		moved += move(a, s, room, &bytes);
 	return moved;
 }
 
@@ -413,18 +441,78 @@ static inline uint64_t handed_down(const struct vnic_sender *s)
 	return s->c_count[C_SENT_PACKETS] + s->c_count[C_BELOW_PACKETS];
 }
 
-uint32_t vnic_adapter_poll(struct vnic_adapter *a)
-{
-	uint32_t nb = vnic__adapter_senders(a), first = a->turn, moved = 0;
+/* What came of one sender's turn. */
+struct turn {
+	uint32_t moved;
+	uint32_t packets; /* handed down */
+	bool refused;     /* not all that was offered was taken */
+};
 
-	a->kept_out = vnic__hold_keeps_out(&a->hold);
-	if (a->layer != NULL)
-		moved = vnic__layer_poll(a);
-	if (a->receive != NULL && !a->kept_out)
-		moved += vnic__receive_poll(a);
-	/* the sender after the one that sent last goes first, so that none is always first
-	 * at a port or a pace that is nearly used up */
-	for (uint32_t k = 0, i = first; k < nb; k++) {
+/* At most `max` packets of sender s, and what of them it may; it pays for them. The tombs
+ * before them are not what its turn is for. */
+static struct turn take_turn(struct vnic_adapter *a, struct vnic_sender *s, uint32_t max)
+{
+	uint64_t bytes, left = handed_down(s), refused = s->c_count[C_PORT_REFUSED];
+	uint32_t may = vnic__fair_may(a, s, max, &bytes), moved;
+	struct turn t = {0};
+
+	for (uint32_t tries = 0; tries < TOMB_CLAIMS && t.moved < TOMBS_MAX; tries++) {
+		moved = move(a, s, may, &bytes);
+		t.moved += moved;
+		t.packets = (uint32_t)(handed_down(s) - left);
+		if (moved == 0 || t.packets != 0 || vnic__ring_staged(&s->consumer) != 0)
+			break;
+	}
+	t.refused = s->c_count[C_PORT_REFUSED] != refused;
+	if (t.packets != 0)
+		vnic__fair_charge(a, s, t.packets, bytes);
+	return t;
+}
+
+/* Help whoever asks, each sender; false: there is nothing to hand down to any more. */
+static bool help_all(struct vnic_adapter *a, uint32_t nb, uint32_t *moved)
+{
+	for (uint32_t i = 0; i < nb; i++)
+		if (unlikely(vnic__ring_help_wanted(&a->sender[i]->consumer)))
+			*moved += help(a, a->sender[i]);
+	/* relaxed: as in poll_sender() */
+	return !atomic_load_explicit(&a->gone, memory_order_relaxed) && !a->kept_out;
+}
+
+/* Senders in turn by their weights, until the pace, the port or their packets are used up. */
+static uint32_t poll_fairly(struct vnic_adapter *a, uint32_t nb)
+{
+	uint32_t moved = 0, taken = 0, aside = 0, room, i;
+	bool refused = false;
+
+	if (!help_all(a, nb, &moved))
+		return moved;
+	while (taken < nb * a->burst && (room = room_now(a, a->burst)) != 0) {
+		struct turn t;
+
+		i = vnic__fair_next(a, aside, room);
+		if (i == VNIC__FAIR_NOBODY)
+			break;
+		t = take_turn(a, a->sender[i], room);
+		moved += t.moved;
+		taken += t.packets;
+		refused |= t.refused;
+		if (t.refused && (t.packets != 0 || !vnic__fair_refused(a, a->sender[i])))
+			break;
+		if (t.packets == 0)
+			aside |= 1u << i;
+	}
+	vnic__fair_end(a, refused, taken);
+	return moved;
+}
+
+/* Each in turn, as much as it likes. The sender after the one that sent last goes first, so
+ * that none is always first at a port that is nearly full. */
+static inline uint32_t poll_freely(struct vnic_adapter *a, uint32_t nb)
+{
+	uint32_t moved = 0;
+
+	for (uint32_t k = 0, i = a->turn; k < nb; k++) {
 		struct vnic_sender *s = a->sender[i];
 		uint64_t left = handed_down(s);
 
@@ -434,6 +522,22 @@ uint32_t vnic_adapter_poll(struct vnic_adapter *a)
 		if (handed_down(s) != left)
 			a->turn = i;
 	}
+	return moved;
+}
+
+uint32_t vnic_adapter_poll(struct vnic_adapter *a)
+{
+	uint32_t nb = vnic__adapter_senders(a), moved = 0;
+
+	a->kept_out = vnic__hold_keeps_out(&a->hold);
+	if (a->layer != NULL)
+		moved = vnic__layer_poll(a);
+	if (a->receive != NULL && !a->kept_out)
+		moved += vnic__receive_poll(a);
+	if (unlikely(vnic__fair_on(&a->fair)) && nb > 1)
+		moved += poll_fairly(a, nb);
+	else
+		moved += poll_freely(a, nb);
 	if (moved == 0 && vnic__pacer_limits(&a->pacer))
 		vnic__pacer_idle(&a->pacer, rte_rdtsc());
 	return moved;

@@ -613,6 +613,18 @@ uint8_t vnic_client_prefix(const struct vnic_client *client);
  * Errors: EINVAL depth; ENOSPC the adapter has VNIC_SENDERS_MAX; ENOMEM. */
 struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_nbl_pool *pool,
 				       uint32_t depth);
+#define VNIC_WEIGHT_MAX 1024
+
+/* any: the sender's share, 1..VNIC_WEIGHT_MAX, when pace or port do not take all that the
+ * adapter's senders have queued; at first 1. Of those that have packets queued each then gets
+ * its weight's part of what leaves - of the bytes, where the pace is one of bits, else of the
+ * packets - whatever the sizes of its packets, NBLs and bursts. What it does not use is the
+ * others'; an idle time is not saved up. It counts from a poll of the data thread soon after.
+ * -EINVAL: out of range, nothing is done. */
+int vnic_sender_set_weight(struct vnic_sender *sender, uint32_t weight);
+/* any */
+uint32_t vnic_sender_weight(const struct vnic_sender *sender);
+
 /* setup: -EBUSY while NBLs are outstanding, -EBADF destroyed already. The queue's memory is
  * kept for the next sender and freed with the adapter. NULL is ignored. */
 int vnic_sender_destroy(struct vnic_sender *sender);
