@@ -17,6 +17,7 @@
 #include "inflight.h"
 #include "pacer.h"
 #include "life.h"
+#include "limit.h"
 #include "queue.h"
 #include "receive.h"
 
@@ -84,6 +85,8 @@ struct vnic_client {
 	uint8_t prefix;
 	_Atomic(struct vnic_receiver *) receiver; /* release: the receiver before it */
 	struct vnic__gate cancels; /* of this client, under way; closed with the handle */
+	struct vnic__lane lane; /* its cancels, on their way */
+	struct vnic__limit limit;
 	struct vnic_client *next_closed;
 };
 

@@ -43,6 +43,7 @@ void vnic__ticket_begin(struct vnic_ticket *t, struct vnic_adapter *a, uint64_t 
 	t->called_tsc = rte_rdtsc();
 	t->adapter = a;
 	t->client = NULL;
+	t->post.lane = NULL;
 	t->id = id;
 	t->mask = mask;
 	t->barrier = false;
@@ -81,6 +82,7 @@ static void run_posted(struct vnic_control *c, struct vnic__post *p)
 void vnic__ticket_post(struct vnic_ticket *t)
 {
 	t->post.run = run_posted;
+	t->post.lane = t->client != NULL ? &t->client->lane : &t->adapter->control->nobodys;
 	vnic__control_post(t->adapter->control, &t->post);
 }
 
@@ -115,8 +117,13 @@ int vnic_client_cancel(struct vnic_client *client, uint64_t id, struct vnic_tick
 		return -EINVAL;
 	if (!vnic__client_hold(client))
 		return -EBADF;
-	rc = (uint8_t)(id >> VNIC_CANCEL_ID_PREFIX_SHIFT) != client->prefix ?
-		     -EACCES : post(client->adapter, client, id, UINT64_MAX, t);
+	if ((uint8_t)(id >> VNIC_CANCEL_ID_PREFIX_SHIFT) != client->prefix)
+		rc = -EACCES;
+	else if (vnic__ticket_pending(t))
+		rc = -EBUSY;
+	else
+		rc = vnic__limit_cancel(client) ? post(client->adapter, client, id, UINT64_MAX, t) :
+						  -EAGAIN;
 	if (rc != 0)
 		vnic__client_drop(client);
 	return rc;
@@ -450,6 +457,7 @@ void vnic__ticket_run(struct vnic_control *c, struct vnic_ticket *t)
 			t->next_waiting = NULL;
 			*c->waiting_last = t;
 			c->waiting_last = &t->next_waiting;
+			vnic__lane_wait(t->post.lane);
 			return;
 		}
 	} else {
@@ -472,6 +480,7 @@ uint32_t vnic__tickets_proceed(struct vnic_control *c)
 		*link = t->next_waiting;
 		if (c->waiting_last == &t->next_waiting)
 			c->waiting_last = link;
+		vnic__lane_go_on(c, t->post.lane);
 		finish(c, t);
 		work++;
 	}

@@ -21,6 +21,18 @@
 struct vnic__post {
 	struct vnic__post *next;
 	void (*run)(struct vnic_control *control, struct vnic__post *post);
+	struct vnic__lane *lane; /* NULL: it is run when all posted before it have been */
+	uint64_t number;         /* (x) */
+};
+
+/* (x) What one client has posted and is not run, oldest first. Lanes take turns, so that nobody
+ * waits for more than one cancel of each other client; and of a lane only some may wait for
+ * data threads at once. Zeroed: empty. */
+struct vnic__lane {
+	struct vnic__post *first;
+	struct vnic__post *last;
+	struct vnic__lane *next;
+	uint32_t nb_waiting;
 };
 
 struct vnic_control {
@@ -30,6 +42,11 @@ struct vnic_control {
 	rte_spinlock_t cancel_lock; /* the cancel lock of this control's requests */
 
 	/* (x) */
+	struct vnic__lane *lane_first; /* those whose turn comes */
+	struct vnic__lane *lane_last;
+	struct vnic__lane nobodys; /* cancels that are no client's */
+	struct vnic__lane ordered; /* what has no lane */
+	uint64_t nb_sorted;
 	struct vnic_ticket *waiting_first; /* for help, oldest first */
 	struct vnic_ticket **waiting_last;
 	double ns_per_tsc;
@@ -49,6 +66,11 @@ struct vnic_control {
 
 /* Any thread: R10 -> A10. */
 void vnic__control_post(struct vnic_control *control, struct vnic__post *post);
+
+/* Control thread: what was run last of this lane (NULL: of none) waits for a data thread; it
+ * waits no more. */
+void vnic__lane_wait(struct vnic__lane *lane);
+void vnic__lane_go_on(struct vnic_control *control, struct vnic__lane *lane);
 
 /* Is the caller the control thread, the one that polled last? */
 bool vnic__control_here(const struct vnic_control *control);

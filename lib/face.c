@@ -336,8 +336,10 @@ static uint32_t receive(struct vnic_face *f)
 	uint16_t room = vnic_sender_room(f->sender, f->burst), n, k;
 
 	n = room == 0 ? 0 : rte_eth_rx_burst(f->port, f->rx_queue, packet, room);
-	if (n == room && room < f->burst)
+	if (n == room && room < f->burst) {
 		grow(f, F_BACKPRESSURE, 1);
+		vnic__limit_note(f->sender);
+	}
 	if (n == 0)
 		return 0;
 	if (vnic_nbl_alloc(f->pool, nbl, n) != 0) {
@@ -430,6 +432,11 @@ struct vnic_client *vnic_face_client(const struct vnic_face *f)
 struct vnic_receiver *vnic_face_receiver(const struct vnic_face *f)
 {
 	return f->receiver;
+}
+
+struct vnic_sender *vnic_face_sender(const struct vnic_face *f)
+{
+	return f->sender;
 }
 
 uint32_t vnic_face_outstanding(const struct vnic_face *f)

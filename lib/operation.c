@@ -269,6 +269,7 @@ static void run_posted(struct vnic_control *c, struct vnic__post *p)
 void vnic__operation_post(struct vnic_request *r)
 {
 	r->post.run = run_posted;
+	r->post.lane = NULL;
 	vnic__control_post(r->adapter->control, &r->post);
 }
 

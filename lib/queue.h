@@ -118,6 +118,7 @@ struct vnic_sender {
 	_Atomic uint32_t door; /* of the adapter's gate: see gate.h */
 	bool dispatching;      /* a dispatch is under way */
 	uint32_t outstanding;  /* in the ring or beyond */
+	uint32_t counted;      /* of them, those in the client's count: see limit.h */
 	uint32_t nb_refused;
 	struct vnic_nbl *refused_first; /* completed by vnic_send itself */
 	struct vnic_nbl *refused_last; /* if there is a first */

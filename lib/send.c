@@ -118,13 +118,27 @@ static uint16_t refuse_all(struct vnic_sender *s, struct vnic_nbl *const *nbls, 
 	return n;
 }
 
-uint16_t vnic_sender_room(struct vnic_sender *s, uint16_t n)
+/* Is there a limit on what the client has queued? */
+static inline bool limited(const struct vnic_sender *s)
+{
+	/* relaxed: it may change at any time */
+	return atomic_load_explicit(&s->client->limit.nbls, memory_order_relaxed) != 0;
+}
+
+static inline uint16_t queue_room(struct vnic_sender *s, uint16_t n)
 {
 	uint32_t used = s->outstanding + s->nb_refused;
 	/* behind a closed gate more than the bound may have been refused */
 	uint32_t room = used < s->outstanding_max ? s->outstanding_max - used : 0;
 
 	return (uint16_t)vnic__ring_room(&s->producer, room < n ? room : n);
+}
+
+uint16_t vnic_sender_room(struct vnic_sender *s, uint16_t n)
+{
+	uint16_t room = queue_room(s, n);
+
+	return unlikely(limited(s)) ? (uint16_t)vnic__limit_room(s, room) : room;
 }
 
 static void count_not_taken(struct vnic_sender *s, uint32_t n)
@@ -148,7 +162,9 @@ uint16_t vnic_send(struct vnic_sender *s, struct vnic_nbl *const *nbls, uint16_t
 	if (unlikely(gate != VNIC_STATUS_SUCCESS))
 		return refuse_all(s, nbls, n, gate);
 	burst = vnic__ring_begin(&s->producer);
-	room = vnic_sender_room(s, n);
+	room = queue_room(s, n);
+	if (unlikely(limited(s)))
+		room = (uint16_t)vnic__limit_take(s, room);
 	if (unlikely(room < n)) {
 		count_not_taken(s, (uint32_t)(n - room));
 		if (room == 0) {
@@ -177,6 +193,8 @@ uint16_t vnic_send(struct vnic_sender *s, struct vnic_nbl *const *nbls, uint16_t
 	s->p_count[P_ACCEPTED_NBLS] += burst.pos - s->producer.pos;
 	s->p_count[P_ACCEPTED_PACKETS] += packets;
 	s->outstanding += room - refused;
+	if (unlikely(refused != 0 && s->counted != 0))
+		vnic__limit_recount(s);
 	/* accepted before it can be sent: a cut never shows more done than taken */
 	vnic__account_write(&s->p_account, s->p_count, refused == 0 ? P_HOT : P_COUNTS);
 	vnic__ring_publish(&s->producer, &burst);
@@ -208,6 +226,8 @@ static uint16_t take_completed(struct vnic_sender *s, struct vnic_nbl **nbls, ui
 	done += (uint16_t)rte_ring_sc_dequeue_burst(s->done_data, (void **)nbls + k + done,
 						    n - k - done, NULL);
 	s->outstanding -= done;
+	if (unlikely(s->counted != 0))
+		vnic__limit_recount(s);
 	return k + done;
 }
 

@@ -420,7 +420,8 @@ struct vnic_adapter_stats {
 	struct vnic_count queued; /* in the rings, waiting to be handed down, or with the lower
 				     adapters of a layer */
 
-	uint64_t not_taken;    /* NBLs that vnic_send left to the caller: queue full */
+	uint64_t not_taken;    /* NBLs that vnic_send left to the caller: queue full, or its
+				  client's limit reached */
 	uint64_t port_refused; /* bursts of which the lower port did not take all */
 	uint64_t padded;       /* packets padded to 60 bytes [C6] */
 	uint64_t copied;       /* packets copied because the port could not take them as is */
@@ -606,6 +607,26 @@ int vnic_client_close(struct vnic_client *client);
 /* any */
 uint8_t vnic_client_prefix(const struct vnic_client *client);
 
+/* What one client may take from the others; 0: no limit, as at first. */
+struct vnic_client_limits {
+	uint32_t nbls; /* that it may have outstanding, over all its senders: vnic_send does not
+			  take more, vnic_sender_room says so, a face leaves them in its port */
+	uint32_t cancels_per_s; /* vnic_client_cancel refuses more; an idle time saves up those
+				   of a tenth of a second, at least one */
+};
+
+struct vnic_client_stats {
+	uint64_t limited;         /* sends, and polls of a face, that `nbls` has cut short */
+	uint64_t cancels;         /* vnic_client_cancel: taken */
+	uint64_t cancels_limited; /* ... and refused by `cancels_per_s` */
+};
+
+/* any: each counts from the next send, poll or cancel on; what is queued beyond it stays. */
+void vnic_client_set_limits(struct vnic_client *client, const struct vnic_client_limits *limits);
+void vnic_client_limits_get(const struct vnic_client *client, struct vnic_client_limits *limits);
+/* any: only grow. */
+void vnic_client_stats_get(const struct vnic_client *client, struct vnic_client_stats *stats);
+
 /* ---- sender: one queue of an adapter and its completions ---- */
 
 /* setup: depth is a power of two, 64..1,048,576. NBLs sent here come from `pool`.
@@ -775,7 +796,9 @@ int vnic_ticket_destroy(struct vnic_ticket *ticket);      /* setup; -EBUSY while
  * Errors: -EINVAL id 0, nothing is touched [C26]; -EBUSY the ticket is pending. */
 int vnic_adapter_cancel(struct vnic_adapter *adapter, uint64_t id, struct vnic_ticket *ticket);
 /* any: NdisCancelSendNetBufferLists. The same for a client, whose ids carry its prefix;
- * -EACCES another's [C35]; -EBADF a closed client. */
+ * -EACCES another's [C35]; -EBADF a closed client; -EAGAIN more than its limit of cancels per
+ * second, nothing is done: try again later. The control lcore takes turns among clients: a cancel
+ * waits for at most one of each other client, however many those have posted. */
 int vnic_client_cancel(struct vnic_client *client, uint64_t id, struct vnic_ticket *ticket);
 /* any: every queued NBL of the adapter, whatever its id, 0 included. */
 int vnic_adapter_abort(struct vnic_adapter *adapter, struct vnic_ticket *ticket);
@@ -920,8 +943,9 @@ void vnic_face_stats_get(const struct vnic_face *face, struct vnic_face_stats *s
 /* any: the cancel id that the face gives such a packet, 0 if it is unmarked; *rule is the
  * index of the rule that makes it, VNIC_IDRULES_MAX if none does. */
 uint64_t vnic_face_id(const struct vnic_face *face, const struct rte_mbuf *packet, uint32_t *rule);
-/* any */
+/* any: its client, for limits, and its sender, for a weight. */
 struct vnic_client *vnic_face_client(const struct vnic_face *face);
+struct vnic_sender *vnic_face_sender(const struct vnic_face *face);
 /* any: NULL if it does not receive. */
 struct vnic_receiver *vnic_face_receiver(const struct vnic_face *face);
 /* sender */
