@@ -145,25 +145,40 @@ void vnic__fair_charge(struct vnic_adapter *a, struct vnic_sender *s, uint32_t p
 	s->credit -= (int64_t)((by_bytes(a) ? bytes : packets) << FRACTION);
 	s->stuck = false;
 	a->fair.refused_tsc = 0;
+	if (a->fair.suspect != NULL)
+		a->fair.suspect->stuck = true;
+	a->fair.suspect = NULL;
 	if (s->credit <= 0)
 		pass_on(a);
 }
 
-bool vnic__fair_refused(struct vnic_adapter *a, struct vnic_sender *s)
+bool vnic__fair_refused(struct vnic_adapter *a, struct vnic_sender *s, uint32_t taken)
 {
-	uint64_t now = rte_rdtsc(), *since = &a->fair.refused_tsc;
+	struct vnic__fair *f = &a->fair;
+	uint64_t now = rte_rdtsc();
 
-	if (a->layer != NULL) /* all go the same way down, with what they need for it */
+	/* of a layer all go the same way down; and a port that has just taken some may be full */
+	if (a->layer != NULL || taken != 0)
 		return false;
-	if (*since == 0)
-		*since = now;
-	if (now - *since > a->control->tsc_hz / PATIENCE_PER_S) {
-		*since = now;
-		s->stuck = true;
-	}
-	if (s->stuck)
+	if (s->stuck) {
 		pass_on(a);
-	return s->stuck;
+		return true;
+	}
+	if (f->refused_tsc == 0)
+		f->refused_tsc = now;
+	if (f->suspect != NULL || now - f->refused_tsc <= a->control->tsc_hz / PATIENCE_PER_S)
+		return f->suspect != NULL;
+	f->refused_tsc = now;
+	f->suspect = s;
+	return true;
+}
+
+/* Others have tried in the suspect's place: nothing is taken of anybody. */
+static void acquit(struct vnic_adapter *a)
+{
+	for (uint32_t i = 0, nb = vnic__adapter_senders(a); i < nb; i++)
+		a->sender[i]->stuck = false;
+	a->fair.suspect = NULL;
 }
 
 /* ---- polls ---- */
@@ -182,6 +197,8 @@ void vnic__fair_end(struct vnic_adapter *a, bool refused, uint32_t taken)
 {
 	struct vnic__fair *f = &a->fair;
 
+	if (f->suspect != NULL)
+		acquit(a);
 	fit_portion(a, refused, taken);
 	if (refused || bounded(a)) {
 		f->nb_calm = 0;

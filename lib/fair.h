@@ -29,6 +29,7 @@ struct vnic__fair {
 	uint32_t heaviest;    /* this round's: the weight ... */
 	uint64_t whole;       /* ... and the credit; all get their part of the same */
 	uint64_t refused_tsc; /* since then the port has taken nothing; 0: it has */
+	struct vnic_sender *suspect; /* is it for this one's packet? In this poll others may try */
 };
 
 #define VNIC__FAIR_NOBODY UINT32_MAX
@@ -64,10 +65,11 @@ uint32_t vnic__fair_may(const struct vnic_adapter *a, const struct vnic_sender *
 void vnic__fair_charge(struct vnic_adapter *a, struct vnic_sender *s, uint32_t packets,
 		       uint64_t bytes);
 
-/* It was refused. It keeps its turn, or shares would go by who asks a full port more often:
- * false. But when the port has taken nothing for long it may be for this one's packet: true,
- * it is the next one's turn. */
-bool vnic__fair_refused(struct vnic_adapter *a, struct vnic_sender *s);
+/* It was refused, `taken` packets having been taken in this poll. It keeps its turn, or shares
+ * would go by who asks a full port more often: false. But when the port has taken nothing for
+ * long it may be for this one's packet: true, others may try, and if they succeed it is not
+ * waited for any more until it does too. */
+bool vnic__fair_refused(struct vnic_adapter *a, struct vnic_sender *s, uint32_t taken);
 
 /* A poll is over: did the lower edge refuse anything, how many packets has it taken? */
 void vnic__fair_end(struct vnic_adapter *a, bool refused, uint32_t taken);

@@ -497,7 +497,7 @@ static uint32_t poll_fairly(struct vnic_adapter *a, uint32_t nb)
 		moved += t.moved;
 		taken += t.packets;
 		refused |= t.refused;
-		if (t.refused && (t.packets != 0 || !vnic__fair_refused(a, a->sender[i])))
+		if (t.refused && !vnic__fair_refused(a, a->sender[i], taken))
 			break;
 		if (t.packets == 0)
 			aside |= 1u << i;

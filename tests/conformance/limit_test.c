@@ -327,15 +327,19 @@ static void a_client_cancels_beside_a_flood(void **state)
 	for (uint64_t i = 1; i <= 200; i++) {
 		struct vnic_verdict v;
 
+		while (vnic_sender_room(t.b->sender[1], 1) == 0)
+			sched_yield(); /* the data side has yet to pass what was taken back */
 		bed_send_by(t.b, 1, bed_nbl(t.b, id_of(&t, 1, i), 1), 1);
 		if (i == 100)
-			set_limits(t.client[0], 0, 1000);
+			set_limits(t.client[0], 0, 10);
 		assert_int_equal(vnic_client_cancel(t.client[1], id_of(&t, 1, i), t.b->ticket), 0);
 		while (vnic_ticket_verdict(t.b->ticket, &v) != 0)
 			sched_yield();
 		aborted += v.aborted.nbls;
 		bed_poll(t.b);
 	}
+	while (stats_of(t.client[0]).cancels_limited == 0)
+		sched_yield();
 	atomic_store(&f.stop, true);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	for (uint32_t i = 0; i < FLOOD; i++)
@@ -343,7 +347,6 @@ static void a_client_cancels_beside_a_flood(void **state)
 			sched_yield();
 	sides_stop(&sides);
 	assert_int_equal(aborted, 200);
-	assert_true(stats_of(t.client[0]).cancels_limited != 0);
 	close_two(&t);
 }
 
