@@ -233,6 +233,9 @@ int vnicd_faces_create(struct vnicd *d)
 		if (d->face[i].face == NULL)
 			return fail(d, "%s: face %s: %s; %s", d->conf.path, f->name,
 				    rte_strerror(rte_errno), cure(rte_errno));
+		vnic_sender_set_weight(vnic_face_sender(d->face[i].face), (uint32_t)f->weight);
+		vnic_client_set_limits(vnic_face_client(d->face[i].face), &(struct vnic_client_limits){
+			.nbls = (uint32_t)f->limit, .cancels_per_s = (uint32_t)f->cancel_limit});
 	}
 	find_unaddressed(d);
 	vnicd_links_compare(d);

@@ -81,6 +81,9 @@ struct conf_face {
 	int64_t vlan;
 	uint64_t promiscuous;    /* 0 or 1 */
 	uint64_t receive_depth;
+	uint64_t weight;
+	uint64_t limit;        /* NBLs outstanding; 0: none */
+	uint64_t cancel_limit; /* a second; 0: none */
 };
 
 /* [plan] */

@@ -109,6 +109,12 @@ static const struct conf_option face_options[] = {
 	 .help = "it receives what is for nobody known, too"},
 	{ENTRY(U64, conf_face, receive_depth), RANGE(1, 65536, 512), NEEDS(receive, 1),
 	 .unit = "packets", .help = "waiting for its port at most; what comes then is dropped"},
+	{ENTRY(U64, conf_face, weight), RANGE(1, 1024, 1),
+	 .help = "its share beside the adapter's other faces when pace or port do not take all"},
+	{ENTRY(U64, conf_face, limit), RANGE(0, 1048576, 0), .unit = "NBLs",
+	 .help = "most that it may have queued; 0: what its send queue holds"},
+	{ENTRY(U64, conf_face, cancel_limit), RANGE(0, 1000000, 0), .unit = "cancels/s",
+	 .help = "most that it may make as a client; 0: any"},
 };
 
 static const struct conf_option plan_options[] = {

@@ -163,6 +163,31 @@ static bool receive_balances(const struct vnicd *d)
 	return true;
 }
 
+/* Weights, and who came up against limits; nothing when all have what they have by default. */
+static void shares(const struct vnicd *d)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
+		const struct vnic_face *face = d->face[i].face;
+		uint32_t weight = vnic_sender_weight(vnic_face_sender(face));
+		struct vnic_client_limits limits;
+		struct vnic_client_stats st;
+
+		vnic_client_limits_get(vnic_face_client(face), &limits);
+		vnic_client_stats_get(vnic_face_client(face), &st);
+		if (weight == 1 && (limits.nbls | limits.cancels_per_s) == 0 &&
+		    (st.limited | st.cancels_limited) == 0)
+			continue;
+		if (!any)
+			printf("\n%-22s %14s %14s %14s %14s\n", "face", "weight", "limit", "limited",
+			       "cancels limited");
+		any = true;
+		printf("  %-20s %14" PRIu32 " %14" PRIu32 " %14" PRIu64 " %14" PRIu64 "\n",
+		       d->conf.face[i].name, weight, limits.nbls, st.limited, st.cancels_limited);
+	}
+}
+
 static void table(const struct vnicd *d)
 {
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
@@ -210,6 +235,7 @@ static void table(const struct vnicd *d)
 		id_rows(&d->conf.face[i], &f);
 	}
 	faces_up(d);
+	shares(d);
 }
 
 static void percentiles(const char *name, const struct vnic_histogram *h)

@@ -137,6 +137,36 @@ static int receive(struct vnicd *d, char *params, struct rte_tel_data *data)
 	return 0;
 }
 
+static int share(struct vnicd *d, char *params, struct rte_tel_data *data)
+{
+	const struct vnic_face *face = NULL;
+	struct vnic_client_limits limits;
+	struct vnic_client_stats st;
+	struct vnic_face_stats f;
+
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		if (strcmp(d->conf.face[i].name, params) == 0)
+			face = d->face[i].face;
+	if (face == NULL)
+		return say_error(data, "no such face; ask /vnic/share,FACE with a name of the configuration");
+	vnic_client_limits_get(vnic_face_client(face), &limits);
+	vnic_client_stats_get(vnic_face_client(face), &st);
+	vnic_face_stats_get(face, &f);
+	rte_tel_data_start_dict(data);
+	rte_tel_data_add_dict_u64(data, "prefix", vnic_client_prefix(vnic_face_client(face)));
+	rte_tel_data_add_dict_u64(data, "weight", vnic_sender_weight(vnic_face_sender(face)));
+	rte_tel_data_add_dict_u64(data, "limit", limits.nbls);
+	rte_tel_data_add_dict_u64(data, "cancel_limit", limits.cancels_per_s);
+	rte_tel_data_add_dict_u64(data, "received", f.received);
+	rte_tel_data_add_dict_u64(data, "sent", f.sent);
+	rte_tel_data_add_dict_u64(data, "aborted", f.aborted);
+	rte_tel_data_add_dict_u64(data, "backpressure", f.backpressure);
+	rte_tel_data_add_dict_u64(data, "limited", st.limited);
+	rte_tel_data_add_dict_u64(data, "cancels", st.cancels);
+	rte_tel_data_add_dict_u64(data, "cancels_limited", st.cancels_limited);
+	return 0;
+}
+
 static int state(struct vnicd *d, char *params, struct rte_tel_data *data)
 {
 	const struct vnic_adapter *a = find(d, params);
@@ -307,6 +337,7 @@ static const struct {
 	{"/vnic/receive", "What a face receives. Parameters: FACE", receive},
 	{"/vnic/state", "State of an adapter. Parameters: ADAPTER", state},
 	{"/vnic/peer", "Who is on a face's other side, who came and left. Parameters: FACE", peer},
+	{"/vnic/share", "Weight and limits of a face. Parameters: FACE", share},
 	{"/vnic/latency", "Cancel latencies in ns. Parameters: ADAPTER", latency},
 	{"/vnic/id", "Cancel id of a flow. Parameters: FACE,PROTO,SRC,SPORT,DST,DPORT[,vlan,N][,dscp,N][,label,N]",
 	 id},

@@ -61,6 +61,9 @@ static const char full[] =
 	"burst = 8\n"
 	"mbufs = 2048\n"
 	"mtu = 9000\n"
+	"weight = 1024\n"
+	"limit = 100\n"
+	"cancel_limit = 7\n"
 	"[face f1]\n"
 	"port = net_memif1\n"
 	"adapter = B-1_b\n"
@@ -266,6 +269,9 @@ static void defaults(void **state)
 	rule_expect(&f->conf.face[0].rule[0], VNIC_IDRULE_FLOW, false, 0);
 	assert_int_equal(f->conf.face[0].nbl_packets, 1);
 	assert_int_equal(f->conf.face[0].burst, 32);
+	assert_int_equal(f->conf.face[0].weight, 1);
+	assert_int_equal(f->conf.face[0].limit, 0);
+	assert_int_equal(f->conf.face[0].cancel_limit, 0);
 	assert_int_equal(f->conf.face[0].adapter_index, 0);
 	assert_int_equal(f->conf.plan.ids, CONF_PLAN_QUEUED);
 	assert_int_equal(f->conf.plan.seed, 1);
@@ -318,6 +324,9 @@ static void all_values(void **state)
 	assert_int_equal(c->face[0].burst, 8);
 	assert_int_equal(c->face[0].mbufs, 2048);
 	assert_int_equal(c->face[0].mtu, 9000);
+	assert_int_equal(c->face[0].weight, 1024);
+	assert_int_equal(c->face[0].limit, 100);
+	assert_int_equal(c->face[0].cancel_limit, 7);
 	assert_int_equal(c->face[1].adapter_index, 1);
 	assert_int_equal(c->face[1].nb_rules, 1);
 	rule_expect(&c->face[1].rule[0], VNIC_IDRULE_CONSTANT, false, (UINT64_C(1) << 56) - 1);
@@ -393,7 +402,7 @@ static void bounds(void **state)
 				    ((o->flags & CONF_SUFFIX) != 0));
 		}
 	}
-	assert_int_equal(nb, 3 + 14 + 6 + 2); /* of each kind of section */
+	assert_int_equal(nb, 3 + 14 + 9 + 2); /* of each kind of section */
 	run_set(f, BASE, "--set", "adapter a0.bits_per_s=1000G");
 	run_expect(f);
 	assert_true(f->conf.adapter[0].bits_per_s == UINT64_C(1000000000000));
@@ -510,7 +519,8 @@ static void key_errors(void **state)
 		{BASE "brust = 4\n", 6,
 		 "unknown key 'brust' in [face f0]; did you mean 'burst'? keys are port, adapter, "
 		 "id, nbl_packets, burst, mbufs, mtu, "
-		 "receive, mac, vlan, promiscuous, receive_depth\n"},
+		 "receive, mac, vlan, promiscuous, receive_depth, weight, limit, "
+		 "cancel_limit\n"},
 		{BASE "colour = red\n", 6, "unknown key 'colour' in [face f0]; keys are port, "},
 		{BASE "xx = 1\n", 6, "unknown key 'xx' in [face f0]; keys are port, "},
 		{BASE "depth = 64\n", 6, "unknown key 'depth' in [face f0]; keys are"},
