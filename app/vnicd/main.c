@@ -37,7 +37,7 @@ static int signals_catch(struct vnicd *d)
 	return 0;
 }
 
-/* What must be there before traffic, in this order; undone in reverse. The ports are closed
+/* What must be there before traffic, in this order; undone in reverse. Peers and ports are closed
  * before that, and the last two end in serve(), before the account. */
 static const struct {
 	int (*up)(struct vnicd *d);
@@ -48,7 +48,7 @@ static const struct {
 	{vnicd_ports_open, NULL},
 	{vnicd_adapters_create, vnicd_adapters_destroy},
 	{vnicd_faces_create, vnicd_faces_destroy},
-	{vnicd_peers_open, vnicd_peers_close},
+	{vnicd_peers_open, NULL},
 	{vnicd_plan_create, vnicd_plan_destroy},
 	{vnicd_socket_open, vnicd_socket_close},
 	{vnicd_telemetry_start, NULL},
@@ -115,6 +115,7 @@ static int serve(struct vnicd *d)
 		fprintf(stderr, "vnicd: %s\n", d->why);
 		up++; /* a step that failed half-way is undone too */
 	}
+	vnicd_peers_close(d); /* it listens to the ports' events */
 	vnicd_ports_close(d);
 	while (up-- > 0)
 		if (steps[up].down != NULL)
