@@ -43,12 +43,12 @@ static bool all_alike(const struct vnic_adapter *a)
 
 void vnic__fair_weigh(struct vnic_adapter *a, struct vnic_sender *s, uint32_t weight)
 {
-	/* relaxed: R19 orders */
+	/* relaxed: R24 orders */
 	uint32_t was = atomic_exchange_explicit(&s->weight, weight, memory_order_relaxed);
 
 	if (was == weight || (was == 0 && all_alike(a)))
 		return; /* nothing new, or a new sender like the others */
-	/* R19 -> A19 */
+	/* R24 -> A24 */
 	atomic_store_explicit(&a->fair.on, true, memory_order_release);
 }
 
@@ -204,7 +204,7 @@ void vnic__fair_end(struct vnic_adapter *a, bool refused, uint32_t taken)
 		f->nb_calm = 0;
 	} else if (++f->nb_calm == CALM) {
 		f->nb_calm = 0;
-		/* A19 <- R19: whoever has said `true` before, his weight is seen */
+		/* A24 <- R24: whoever has said `true` before, his weight is seen */
 		atomic_exchange_explicit(&f->on, false, memory_order_acquire);
 		if (!all_alike(a))
 			vnic__fair_scarce(f);

@@ -10,7 +10,7 @@
  * None of it is of use while all weights are alike and the port takes whatever comes: then
  * `on` is false, senders are polled one after the other and nothing is counted.
  *
- *   R19/A19  on: the weights before it
+ *   R24/A24  on: the weights before it
  */
 #ifndef VNIC_FAIR_H
 #define VNIC_FAIR_H
@@ -23,7 +23,7 @@ struct vnic_adapter;
 struct vnic_sender;
 
 struct vnic__fair {
-	_Atomic bool on;      /* R19 -> A19 */
+	_Atomic bool on;      /* R24 -> A24 */
 	uint32_t nb_calm;     /* polls in a row that found no reason for it */
 	uint32_t portion;     /* packets of the heaviest's credit, at most, in the next round */
 	uint32_t heaviest;    /* this round's: the weight ... */

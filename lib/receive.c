@@ -220,7 +220,7 @@ static void hand_over(struct vnic__receive *rc)
 			continue;
 		rte_ring_sp_enqueue_bulk(r->ring, (void *const *)r->batch, r->nb, NULL);
 		r->nb_put += r->nb;
-		/* R19 -> A19 */
+		/* R22 -> A22 */
 		atomic_store_explicit(&r->put, r->nb_put, memory_order_release);
 	}
 	vnic__account_write(&rc->account, rc->count, RXA_COUNTS);
@@ -476,7 +476,7 @@ bool vnic__receive_held(const struct vnic_adapter *a)
 	for (uint32_t i = 0, nb = atomic_load_explicit(&rc->nb, memory_order_acquire); i < nb; i++) {
 		const struct vnic__account *c = &rc->receiver[i]->r_account;
 
-		/* A20 <- R20; indicated stands still behind a closed gate */
+		/* A23 <- R23; indicated stands still behind a closed gate */
 		if (atomic_load_explicit(&c->count[RXR_RETURNED], memory_order_acquire) !=
 		    atomic_load_explicit(&c->count[RXR_INDICATED], memory_order_acquire))
 			return true;

@@ -10,8 +10,8 @@
  * receiver's thread have a door of that gate (gate.h): once the gate is closed and a door was
  * seen clear, nobody touches the rings but who closed it.
  *
- *   R19/A19  put: the packets in the ring, before their number
- *   R20/A20  returned: the receiver's use of packets, before they count as returned
+ *   R22/A22  put: the packets in the ring, before their number
+ *   R23/A23  returned: the receiver's use of packets, before they count as returned
  *   SC       a receiver's `open` (setup writes, data reads) against the data thread's door
  *            (the reverse): either the data thread sees it closed, or who closes it sees the
  *            data thread inside and waits

@@ -330,7 +330,7 @@ int vnic_receiver_destroy(struct vnic_receiver *r)
 
 uint16_t vnic_receive(struct vnic_receiver *r, struct rte_mbuf **packets, uint16_t n)
 {
-	/* A19 <- R19 */
+	/* A22 <- R22 */
 	uint64_t put = atomic_load_explicit(&r->put, memory_order_acquire);
 	uint32_t k;
 
@@ -352,7 +352,7 @@ int vnic_receive_return(struct vnic_receiver *r, uint32_t n)
 	if (n > r->r_count[RXR_INDICATED] - r->r_count[RXR_RETURNED])
 		return -EINVAL;
 	r->r_count[RXR_RETURNED] += n;
-	/* R20 -> A20: the block's counts are release stores */
+	/* R23 -> A23: the block's counts are release stores */
 	vnic__account_write(&r->r_account, r->r_count, RXR_COUNTS);
 	return 0;
 }
