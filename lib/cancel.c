@@ -64,9 +64,11 @@ void vnic__ticket_begin(struct vnic_ticket *t, struct vnic_adapter *a, uint64_t 
 	atomic_fetch_add_explicit(&a->pending, 1, memory_order_relaxed);
 }
 
-void vnic__ticket_narrow(struct vnic_ticket *t, struct vnic_client *client)
+void vnic__ticket_of(struct vnic_ticket *t, struct vnic_client *client)
 {
 	t->client = client;
+	if (t->mask != 0)
+		return;
 	/* relaxed: see vnic_sender_create() */
 	t->slots &= atomic_load_explicit(&client->slots, memory_order_relaxed);
 	for (uint32_t i = 0; i < t->nb_senders; i++)
@@ -99,7 +101,8 @@ static int post(struct vnic_adapter *a, struct vnic_client *client, uint64_t id,
 	if (!take_ticket(t))
 		return -EBUSY;
 	vnic__ticket_begin(t, a, id, mask);
-	t->client = client;
+	if (client != NULL)
+		vnic__ticket_of(t, client);
 	vnic__ticket_post(t);
 	return 0;
 }
@@ -131,16 +134,14 @@ int vnic_client_cancel(struct vnic_client *client, uint64_t id, struct vnic_tick
 
 int vnic_client_abort(struct vnic_client *client, struct vnic_ticket *t)
 {
+	int rc;
+
 	if (!vnic__client_hold(client))
 		return -EBADF;
-	if (!take_ticket(t)) {
+	rc = post(client->adapter, client, 0, 0, t);
+	if (rc != 0)
 		vnic__client_drop(client);
-		return -EBUSY;
-	}
-	vnic__ticket_begin(t, client->adapter, 0, 0);
-	vnic__ticket_narrow(t, client);
-	vnic__ticket_post(t);
-	return 0;
+	return rc;
 }
 
 int vnic_adapter_abort(struct vnic_adapter *a, struct vnic_ticket *t)

@@ -170,31 +170,37 @@ static void cancel_done(struct vnic_ticket *t)
 
 /* The NBLs meant are those sent before this moment, so it is not left to the control thread.
  * What has been cancelled is gone, whoever still waits for the verdict. */
-static void begin_cancel(struct vnic_adapter *a, struct vnic_request *r)
+static void take_back(struct vnic_adapter *a, struct vnic_client *client, struct vnic_request *r)
 {
 	struct vnic_ticket *t = &r->ticket;
 	bool all = r->code == VNIC_CONTROL_ABORT;
-	struct vnic_client *client = NULL;
 
-	if (vnic_request_cancelled(r)) { /* given up before it began: no effect */
-		vnic_request_complete(r, VNIC_STATUS_CANCELLED);
-		return;
-	}
-	if (all && r->argument != 0) {
-		client = vnic__client_find(a, (uint8_t)r->argument);
-		if (client == NULL) {
-			vnic_request_complete(r, VNIC_STATUS_INVALID_PARAMETER);
-			return;
-		}
-	}
 	vnic__request_hold(r); /* until the ticket is done */
 	vnic__ticket_begin(t, a, all ? 0 : r->argument, all ? 0 : UINT64_MAX);
 	if (client != NULL)
-		vnic__ticket_narrow(t, client);
+		vnic__ticket_of(t, client);
 	t->done = cancel_done;
 	atomic_store_explicit(&t->state, TICKET_PENDING, memory_order_relaxed);
 	vnic_request_queue_insert(a->life.waiting, r);
 	vnic__ticket_post(t);
+}
+
+/* What comes before: given up already, no effect; of one client that is not there, none. */
+static void begin_cancel(struct vnic_adapter *a, struct vnic_request *r)
+{
+	struct vnic_client *client = NULL;
+	bool of_one = r->code == VNIC_CONTROL_ABORT && r->argument != 0;
+
+	if (vnic_request_cancelled(r)) {
+		vnic_request_complete(r, VNIC_STATUS_CANCELLED);
+		return;
+	}
+	if (of_one)
+		client = vnic__client_find(a, (uint8_t)r->argument);
+	if (of_one && client == NULL)
+		vnic_request_complete(r, VNIC_STATUS_INVALID_PARAMETER);
+	else
+		take_back(a, client, r);
 }
 
 /* ---- the table ---- */
@@ -349,6 +355,52 @@ uint32_t vnic_adapter_request(struct vnic_adapter *a, enum vnic_control_code cod
 			      uint64_t argument, struct vnic_request *r)
 {
 	return issue(a, code, argument, r, here(a));
+}
+
+/* Of a client that is held: may it? What it comes to, PENDING so far. */
+static uint32_t admit_client(struct vnic_client *client, enum vnic_control_code code,
+			     uint64_t argument, struct vnic_request *r)
+{
+	uint8_t prefix = code == VNIC_CONTROL_CANCEL ? argument >> VNIC_CANCEL_ID_PREFIX_SHIFT :
+						       client->prefix;
+	uint32_t status;
+
+	if (!takes_back(code) || prefix != client->prefix ||
+	    (code == VNIC_CONTROL_ABORT && argument != 0))
+		return VNIC_STATUS_INVALID_PARAMETER;
+	status = admit(client->adapter, code, argument, r);
+	if (status == VNIC_STATUS_PENDING && !vnic__limit_cancel(client))
+		status = VNIC_STATUS_RESOURCES;
+	return status;
+}
+
+uint32_t vnic_client_request(struct vnic_client *client, enum vnic_control_code code,
+			     uint64_t argument, struct vnic_request *r)
+{
+	bool open = vnic__client_hold(client);
+	uint32_t status = VNIC_STATUS_CLOSING;
+
+	if (vnic_request_mark_pending(r) != 0) {
+		if (open)
+			vnic__client_drop(client);
+		return VNIC_STATUS_INVALID_PARAMETER;
+	}
+	r->leave = NULL;
+	if (open)
+		status = admit_client(client, code, argument, r);
+	if (status != VNIC_STATUS_PENDING) {
+		vnic_request_complete(r, status);
+		if (open)
+			vnic__client_drop(client);
+		return status;
+	}
+	if (vnic_request_cancelled(r)) {
+		vnic_request_complete(r, VNIC_STATUS_CANCELLED);
+		vnic__client_drop(client);
+	} else {
+		take_back(client->adapter, client, r); /* which drops it */
+	}
+	return status;
 }
 
 uint32_t vnic_adapter_stop(struct vnic_adapter *a, struct vnic_request *r, bool *post)

@@ -57,9 +57,9 @@ struct vnic_ticket {
 /* Any thread: fill t's caller's part for the adapter's queues as they are now, all senders
  * and a plain cancel. The ticket must not be pending. */
 void vnic__ticket_begin(struct vnic_ticket *t, struct vnic_adapter *a, uint64_t id, uint64_t mask);
-/* Any thread, after begin: those of the client only, which is held and dropped when the ticket
- * is done. */
-void vnic__ticket_narrow(struct vnic_ticket *t, struct vnic_client *client);
+/* Any thread, after begin: by the client, which is held and dropped when the ticket is done. Of
+ * all NBLs its own senders'; of an id with its prefix, whoever has sent them [C16]. */
+void vnic__ticket_of(struct vnic_ticket *t, struct vnic_client *client);
 /* Any thread: hand it to the control thread. */
 void vnic__ticket_post(struct vnic_ticket *t);
 /* Control thread: apply it now. */

@@ -806,6 +806,12 @@ int vnic_adapter_abort(struct vnic_adapter *adapter, struct vnic_ticket *ticket)
  * 0 included; the queues of other clients are not looked at [C16, C17, C22, C35]. Its work is
  * what the client has queued. Errors: -EBUSY the ticket is pending; -EBADF a closed client. */
 int vnic_client_abort(struct vnic_client *client, struct vnic_ticket *ticket);
+/* any: the two as a request, which can be cancelled: VNIC_CONTROL_CANCEL with an id of the
+ * client's, VNIC_CONTROL_ABORT with 0. PENDING, or the request is complete with: RESOURCES its limit
+ * of cancels per second; INVALID_PARAMETER another code or another's id; CLOSING a closed
+ * client; what vnic_adapter_request() says of the adapter. */
+uint32_t vnic_client_request(struct vnic_client *client, enum vnic_control_code code,
+			     uint64_t argument, struct vnic_request *request);
 
 /* any: 0 and the verdict, -EINPROGRESS while pending, -ENOENT never used. */
 int vnic_ticket_verdict(const struct vnic_ticket *ticket, struct vnic_verdict *verdict);

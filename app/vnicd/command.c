@@ -94,13 +94,15 @@ static int read_flow(struct order *o, const struct vnicd_face *face, struct word
 		return -1;
 	}
 	o->code = VNIC_CONTROL_CANCEL;
+	o->client = vnic_face_client(face->face);
 	return 0;
 }
 
 static void of_face(struct order *o, const struct vnicd_face *face)
 {
 	o->code = VNIC_CONTROL_ABORT;
-	o->argument = vnic_client_prefix(vnic_face_client(face->face));
+	o->argument = 0;
+	o->client = vnic_face_client(face->face);
 }
 
 /* The face of the adapter that a flow is of, if there is but one. */
@@ -223,6 +225,8 @@ void command_issue(const struct order *o, struct vnic_request *r)
 
 	if (o->code == VNIC_CONTROL_STOP)
 		vnic_adapter_stop(o->adapter, r, &post);
+	else if (o->client != NULL)
+		vnic_client_request(o->client, o->code, o->argument, r);
 	else
 		vnic_adapter_request(o->adapter, o->code, o->argument, r);
 }

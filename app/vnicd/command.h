@@ -36,6 +36,7 @@ struct order {
 	const struct command *command;
 	const char *name; /* of the adapter, as the configuration has it */
 	struct vnic_adapter *adapter;
+	struct vnic_client *client; /* whose packets, and whose limit; NULL: the adapter's */
 	enum vnic_control_code code;
 	uint64_t argument;
 	uint64_t timeout_ms; /* then the request is cancelled */

@@ -114,16 +114,14 @@ static int stats(struct vnicd *d, char *params, struct rte_tel_data *data)
 
 static int receive(struct vnicd *d, char *params, struct rte_tel_data *data)
 {
+	const struct vnicd_face *face = flow_face(d, params);
 	struct vnic_receiver_stats s;
 	struct vnic_face_stats f;
-	uint32_t i = 0;
 
-	while (i < d->conf.nb_faces && (params == NULL || strcmp(d->conf.face[i].name, params) != 0))
-		i++;
-	if (i == d->conf.nb_faces || vnic_face_receiver(d->face[i].face) == NULL)
+	if (face == NULL || vnic_face_receiver(face->face) == NULL)
 		return say_error(data, "no face of that name that receives; /vnic/receive,FACE");
-	vnic_receiver_stats_get(vnic_face_receiver(d->face[i].face), &s);
-	vnic_face_stats_get(d->face[i].face, &f);
+	vnic_receiver_stats_get(vnic_face_receiver(face->face), &s);
+	vnic_face_stats_get(face->face, &f);
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_u64(data, "offered", s.offered);
 	rte_tel_data_add_dict_u64(data, "queue_full", s.dropped);
@@ -139,16 +137,15 @@ static int receive(struct vnicd *d, char *params, struct rte_tel_data *data)
 
 static int share(struct vnicd *d, char *params, struct rte_tel_data *data)
 {
-	const struct vnic_face *face = NULL;
+	const struct vnicd_face *found = flow_face(d, params);
+	const struct vnic_face *face;
 	struct vnic_client_limits limits;
 	struct vnic_client_stats st;
 	struct vnic_face_stats f;
 
-	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
-		if (strcmp(d->conf.face[i].name, params) == 0)
-			face = d->face[i].face;
-	if (face == NULL)
+	if (found == NULL)
 		return say_error(data, "no such face; ask /vnic/share,FACE with a name of the configuration");
+	face = found->face;
 	vnic_client_limits_get(vnic_face_client(face), &limits);
 	vnic_client_stats_get(vnic_face_client(face), &st);
 	vnic_face_stats_get(face, &f);

@@ -258,6 +258,64 @@ static uint32_t operate(struct bed *b, uint64_t argument, struct vnic_verdict *v
 	return status;
 }
 
+static uint32_t operate_as(struct bed *b, struct vnic_client *client, enum vnic_control_code code,
+			   uint64_t argument, struct vnic_verdict *v)
+{
+	struct vnic_request *r = vnic_request_create(b->control);
+	uint32_t status = vnic_client_request(client, code, argument, r);
+
+	assert_int_equal(status == VNIC_STATUS_PENDING, vnic_request_status(r) == VNIC_STATUS_PENDING);
+	bed_step(b, 3);
+	status = vnic_request_status(r);
+	if (status == VNIC_STATUS_SUCCESS)
+		vnic_request_verdict(r, v);
+	vnic_request_release(r);
+	bed_poll(b);
+	return status;
+}
+
+/* All of its own; of an id of its own those that anybody has sent [C16]. */
+static void c35_as_a_request_of_the_client(void **state)
+{
+	const enum vnic_control_code cancel = VNIC_CONTROL_CANCEL, all = VNIC_CONTROL_ABORT;
+	struct bed *b = bed_open(NULL);
+	struct other o = open_other(b, 1);
+	const struct vnic_client_limits two = {.cancels_per_s = 2}, none = {0};
+	uint64_t id = (uint64_t)vnic_client_prefix(o.client) << VNIC_CANCEL_ID_PREFIX_SHIFT | 7;
+	struct vnic_verdict v;
+
+	(void)state;
+	bed_wire_room(b, 0);
+	for (uint32_t s = 0; s < 2; s++) {
+		uint32_t first = b->nb_nbls;
+
+		for (uint32_t i = 0; i < 6; i++)
+			bed_nbl(b, i < 4 ? id : 1, 2);
+		assert_int_equal(bed_send_by(b, s, first, 6), 6);
+		if (s == 0)
+			bed_data(b); /* staged: all of the bed's own */
+	}
+	assert_int_equal(operate_as(b, o.client, VNIC_CONTROL_PAUSE, 0, &v), VNIC_STATUS_INVALID_PARAMETER);
+	assert_int_equal(operate_as(b, b->client, cancel, id, &v), VNIC_STATUS_INVALID_PARAMETER);
+	assert_int_equal(operate_as(b, o.client, cancel, 0, &v), VNIC_STATUS_INVALID_PARAMETER);
+	assert_int_equal(operate_as(b, o.client, all, vnic_client_prefix(b->client), &v),
+			 VNIC_STATUS_INVALID_PARAMETER);
+	assert_int_equal(b->nb_done, 0);
+	vnic_client_set_limits(o.client, &two);
+	assert_int_equal(operate_as(b, o.client, cancel, id, &v), VNIC_STATUS_SUCCESS);
+	stack_expect_verdict(&v, 8, 16, 0);
+	assert_int_equal(operate_as(b, o.client, all, 0, &v), VNIC_STATUS_RESOURCES);
+	assert_int_equal(b->nb_done, 8);
+	vnic_client_set_limits(o.client, &none);
+	assert_int_equal(operate_as(b, o.client, all, 0, &v), VNIC_STATUS_SUCCESS);
+	stack_expect_verdict(&v, 2, 4, 0);
+	bed_settle(b);
+	close_other(&o);
+	assert_int_equal(operate_as(b, o.client, all, 0, &v), VNIC_STATUS_CLOSING);
+	assert_int_equal(bed_stats(b).sent.nbls, 2);
+	bed_close(b);
+}
+
 static void c35_as_a_request(void **state)
 {
 	struct bed *a = bed_open(NULL), *b = bed_open(&(struct bed_conf){.beside = a});
@@ -322,6 +380,7 @@ int main(void)
 		cmocka_unit_test(c40_a_handle_under_an_abort),
 		cmocka_unit_test(c35_all_of_one_client_of_a_layer),
 		cmocka_unit_test(c35_as_a_request),
+		cmocka_unit_test(c35_as_a_request_of_the_client),
 		cmocka_unit_test(c61_an_abort_given_up),
 	};
 

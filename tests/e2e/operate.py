@@ -441,6 +441,40 @@ def case_ids():
     print("aborted:", aborted, "on the wire:", wire)
 
 
+def case_share():
+    """Faces share the pace by their weights, and each keeps to its limits."""
+    os.environ["XDG_RUNTIME_DIR"] = WORK
+    face = "[face f%d]\nport = net_null%d\nadapter = wire\nweight = %d\n%s"
+    d = Daemon("[adapter wire]\nport = net_null_wire,no-rx=1\npackets_per_s = 20k\nreceive = no\n" +
+               face % (1, 1, 1, "limit = 100\ncancel_limit = 1\n") + face % (3, 3, 3, ""))
+    c, t = Client(), Telemetry()
+    share = lambda f: t.ask("/vnic/share," + f)
+    first, third, start = share("f1"), share("f3"), time.time()
+    assert first["weight"] == 1 and first["limit"] == 100 and first["cancel_limit"] == 1, first
+    assert third["weight"] == 3 and third["limit"] == third["cancel_limit"] == 0, third
+    while share("f1")["sent"] - first["sent"] < 10000:
+        assert time.time() < start + 60, share("f1")
+        time.sleep(0.1)
+    one, three = (now["sent"] - was["sent"] for now, was in ((share("f1"), first), (share("f3"), third)))
+    print("1:3 gives", one, three)
+    assert 2.8 * one < three < 3.2 * one, (one, three)
+    now = share("f1")
+    assert now["received"] - now["sent"] - now["aborted"] <= 100 and now["limited"] > 100, now
+    took = [c.ask("cancel_face f1") for _ in range(20)]
+    ended = [a["status"] for a in took]
+    assert ended[0] == "SUCCESS" and 0 < took[0]["aborted_packets"] <= 100, took[0]
+    assert ended.count("RESOURCES") > 10, ended
+    # the other is not bound by it, nor is who may cancel anything on the adapter
+    assert {c.ask("cancel_face f3")["status"] for _ in range(20)} == {"SUCCESS"}
+    assert c.ask("cancel wire 7")["unknown"] == 1
+    now = share("f1")
+    assert now["cancels"] == ended.count("SUCCESS") and now["cancels_limited"] == ended.count("RESOURCES"), now
+    assert now["prefix"] != share("f3")["prefix"] and share("f3")["cancels"] == 20
+    for bad in "/vnic/share", "/vnic/share,nobody":
+        assert "no such face" in t.ask(bad)["error"]
+    d.end()
+
+
 def case_ids_refused():
     """Questions that have no answer and rules that cannot be: one line each."""
     d = Daemon(SLOW + "adapter = a\n[adapter b]\nport = net_null2\npackets_per_s = 10\n"
