@@ -118,6 +118,8 @@ static int open_port(struct vnic_adapter *a, const struct vnic_adapter_conf *con
 	a->tx_queue = conf->tx_queue;
 	a->max_frame = conf->max_frame != 0 ? conf->max_frame : default_max_frame(conf->port);
 	vnic__offload_init(&a->offload, conf->port, conf->tx_queue, a->max_frame);
+	if (conf->local)
+		vnic__offload_here(&a->offload);
 	a->in_flight_kept = vnic__inflight_init(&a->inflight, a->port, a->tx_queue, conf->in_flight);
 	a->kept_below = nb_kept(conf->port, conf->tx_queue);
 	rc = vnic__receive_create(a, conf);

@@ -91,6 +91,13 @@ void vnic__offload_init(struct vnic__offload *o, uint16_t port, uint16_t queue, 
 		o->does |= RTE_MBUF_F_TX_TCP_SEG;
 }
 
+void vnic__offload_here(struct vnic__offload *o)
+{
+	o->prepares = false;
+	o->does = 0;
+	o->does_l4 = 1;
+}
+
 /* ---- a packet's headers ---- */
 
 static uint8_t protocol_of(uint64_t flags)

@@ -57,6 +57,8 @@ struct rte_eth_dev_info;
 uint64_t vnic__offload_wanted(const struct rte_eth_dev_info *info);
 /* Setup: what the configured port does. */
 void vnic__offload_init(struct vnic__offload *o, uint16_t port, uint16_t queue, uint32_t max_frame);
+/* Setup: leave nothing to the port, for packets may go where it does not see them. */
+void vnic__offload_here(struct vnic__offload *o);
 
 /* VNIC_STATUS_SUCCESS and the wish. INVALID_PARAMETER: flags that nobody here can fulfil, or
  * header lengths that disagree with the packet. INVALID_LENGTH: the frame, or one of its

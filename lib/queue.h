@@ -136,6 +136,7 @@ struct vnic_sender {
 	uint64_t c_count[C_COUNTS];
 	struct rte_mbuf *staged[VNIC__RING_STAGE_MAX]; /* beside the consumer's stage[] */
 	struct vnic__segments segments; /* of the first staged NBL's next packet */
+	uint64_t frames; /* that have left of packets in segments, less those packets */
 	alignas(VNIC__LINE) struct vnic__account c_account;
 
 	/* (x) */
@@ -145,5 +146,11 @@ struct vnic_sender {
 	uint64_t x_count[X_COUNTS];
 	alignas(VNIC__LINE) struct vnic__account x_account;
 };
+
+/* Data thread: has the port taken anything of the first staged NBL? */
+static inline bool vnic__begun(const struct vnic_sender *s)
+{
+	return s->cursor != 0 || s->segments.first != 0;
+}
 
 #endif

@@ -319,7 +319,30 @@ static struct rte_mbuf *arrived(const struct vnic_adapter *a, struct rte_mbuf *m
 {
 	m->port = a->port;
 	m->packet_type = 0;
+	m->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
 	return m;
+}
+
+/* One of its senders' packets to a touched receiver. Of the adapter's own buffers a slow one
+ * would keep those that all senders need: it gets a copy in its own. */
+static void give_local(struct vnic_adapter *a, struct vnic_receiver *r, struct rte_mbuf *m)
+{
+	struct vnic__receive *rc = a->receive;
+	struct rte_mbuf *copy;
+
+	rc->count[RXA_LOCAL]++;
+	if (likely(m->pool != a->fit.copies && m->pool != a->segmenter.headers)) {
+		give(rc, r, arrived(a, m));
+		return;
+	}
+	if (offer(rc, r)) {
+		copy = rte_pktmbuf_copy(m, r->copies, 0, UINT32_MAX);
+		if (copy != NULL)
+			r->batch[r->nb++] = arrived(a, copy);
+		else
+			r->d_count[RXD_NO_MEMORY]++;
+	}
+	rte_pktmbuf_free(m);
 }
 
 /* A group's packet goes to the port and, as copies, to the receivers but its sender's own.
@@ -362,14 +385,12 @@ static bool send_to_all(struct vnic_adapter *a, const struct vnic_receiver *from
 	return sent;
 }
 
-/* Does it leave by the port alone? What wants work done by the port does. */
+/* Does it leave by the port alone? */
 static bool is_for_port(struct vnic__receive *rc, const struct sorted *s,
-			const struct vnic_receiver *from, const struct rte_mbuf *m, uint32_t i)
+			const struct vnic_receiver *from, uint32_t i)
 {
-	if ((s->bad >> i & 1) || (m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK))
-		return true;
-	return !(s->group >> i & 1) &&
-	       (s->to[i] == NULL || s->to[i] == from || !touch(rc, s->to[i]));
+	return (s->bad >> i & 1) || (!(s->group >> i & 1) &&
+	       (s->to[i] == NULL || s->to[i] == from || !touch(rc, s->to[i])));
 }
 
 static uint32_t send_sorted(struct vnic_adapter *a, const struct vnic_receiver *from,
@@ -383,7 +404,7 @@ static uint32_t send_sorted(struct vnic_adapter *a, const struct vnic_receiver *
 	while (i < n) {
 		uint32_t run = 0, taken;
 
-		while (i + run < n && is_for_port(rc, &s, from, packet[i + run], i + run))
+		while (i + run < n && is_for_port(rc, &s, from, i + run))
 			run++;
 		if (run != 0) {
 			taken = rte_eth_tx_burst(a->port, a->tx_queue, packet + i, (uint16_t)run);
@@ -395,8 +416,7 @@ static uint32_t send_sorted(struct vnic_adapter *a, const struct vnic_receiver *
 				break;
 			i++;
 		} else {
-			rc->count[RXA_LOCAL]++;
-			give(rc, s.to[i], arrived(a, packet[i]));
+			give_local(a, s.to[i], packet[i]);
 			i++;
 		}
 	}
@@ -412,7 +432,7 @@ uint32_t vnic__receive_local(struct vnic_adapter *a, const struct vnic_sender *s
 	/* behind a closed gate no receiver may be looked at: what is staged waits for the sweep,
 	 * but for the rest of an NBL that has left in part */
 	if (vnic__door_enter(&rc->door, &a->gate) != VNIC_STATUS_SUCCESS)
-		return s->cursor == 0 ? 0 : rte_eth_tx_burst(a->port, a->tx_queue, packet, (uint16_t)n);
+		return !vnic__begun(s) ? 0 : rte_eth_tx_burst(a->port, a->tx_queue, packet, (uint16_t)n);
 	/* acquire: the receiver before its client has it */
 	from = atomic_load_explicit(&s->client->receiver, memory_order_acquire);
 	for (uint32_t i = 0; rc->learn && from != NULL && i < n; i++)

@@ -71,12 +71,6 @@ static bool help_meant(const struct vnic_sender *s, uint32_t i)
 	       (s->help_take.depth == 0 || !vnic__take_spares(&s->help_take, nbl));
 }
 
-/* Has the port taken anything of the first staged NBL? */
-static bool begun(const struct vnic_sender *s)
-{
-	return s->cursor != 0 || s->segments.first != 0;
-}
-
 /* The first staged NBL comes back: free the frames of its next packet that wait. */
 static void drop_segments(struct vnic_adapter *a, struct vnic_sender *s)
 {
@@ -93,7 +87,7 @@ static uint32_t help(struct vnic_adapter *a, struct vnic_sender *s)
 	const struct vnic__take *take = &s->help_take;
 	struct vnic_nbl *taken[VNIC__RING_STAGE_MAX];
 	bool keep[VNIC__RING_STAGE_MAX];
-	uint32_t from = begun(s) && !take->force, nb = 0;
+	uint32_t from = vnic__begun(s) && !take->force, nb = 0;
 
 	/* who asks on the way back from below wants these completed */
 	while (a->layer != NULL && vnic__layer_poll(a) != 0)
@@ -108,7 +102,7 @@ static uint32_t help(struct vnic_adapter *a, struct vnic_sender *s)
 			continue;
 		nbl->status = take->status;
 		nbl->nb_sent = 0;
-		if (i == 0 && begun(s)) {
+		if (i == 0 && vnic__begun(s)) {
 			nbl->nb_sent = (uint16_t)s->cursor;
 			s->cursor = 0;
 			/* what is aborted has not left, not even in part */
@@ -317,9 +311,19 @@ static void end_segments(struct vnic_adapter *a, struct vnic_sender *s)
 	rte_pktmbuf_free(vnic_nbl_packets(vnic__staged_nbl(s, 0))[s->cursor]);
 	s->c_count[C_SEGMENTED]++;
 	s->c_count[C_SEGMENTS] += s->segments.nb;
+	s->frames--; /* the packet counts as one, from here on */
 	drop_segments(a, s); /* which are none any more */
 	vnic__publish_all_counts(s);
 	retire(s, 1);
+}
+
+/* To the port, or to where the adapter sees that they belong; returns how many were taken. */
+static inline uint32_t give_down(struct vnic_adapter *a, const struct vnic_sender *s,
+				 struct rte_mbuf **frame, uint32_t n)
+{
+	if (unlikely(a->looks))
+		return vnic__receive_local(a, s, frame, n);
+	return rte_eth_tx_burst(a->port, a->tx_queue, frame, (uint16_t)n);
 }
 
 /* Hand down up to max frames of a packet that leaves in segments; bounds and *max_bytes as in
@@ -344,7 +348,7 @@ static __rte_noinline uint32_t hand_down_segments(struct vnic_adapter *a, struct
 	frame = &g->frame[g->first];
 	n = paced(a, frame, RTE_MIN(max, g->nb - g->first), *max_bytes);
 	bytes = bytes_of(frame, n);
-	taken = rte_eth_tx_burst(a->port, a->tx_queue, frame, (uint16_t)n);
+	taken = give_down(a, s, frame, n);
 	if (taken < n) {
 		s->c_count[C_PORT_REFUSED]++;
 		vnic__fair_scarce(&a->fair);
@@ -352,6 +356,7 @@ static __rte_noinline uint32_t hand_down_segments(struct vnic_adapter *a, struct
 		vnic__publish_counts(s);
 	}
 	g->first += taken;
+	s->frames += taken;
 	vnic__pacer_charge(&a->pacer, taken, bytes);
 	*max_bytes = bytes;
 	if (g->first == g->nb)
@@ -377,10 +382,7 @@ static inline uint32_t hand_down(struct vnic_adapter *a, struct vnic_sender *s, 
 	/* lengths first: what the port takes it may free */
 	if (a->pacer.bits.cost != 0)
 		bytes = cut_to_pace(a, &h, *max_bytes);
-	if (unlikely(a->looks))
-		taken = vnic__receive_local(a, s, h.packet, h.nb);
-	else
-		taken = rte_eth_tx_burst(a->port, a->tx_queue, h.packet, (uint16_t)h.nb);
+	taken = give_down(a, s, h.packet, h.nb);
 	if (unlikely(taken < h.nb)) {
 		s->c_count[C_PORT_REFUSED]++;
 		vnic__fair_scarce(&a->fair);
@@ -435,10 +437,11 @@ static inline uint32_t poll_sender(struct vnic_adapter *a, struct vnic_sender *s
 	return moved;
 }
 
-/* Packets; what a layer has handed down is not sent before it comes back. */
+/* Packets, and frames of one that has left in part; what a layer has handed down is not sent
+ * before it comes back. */
 static inline uint64_t handed_down(const struct vnic_sender *s)
 {
-	return s->c_count[C_SENT_PACKETS] + s->c_count[C_BELOW_PACKETS];
+	return s->c_count[C_SENT_PACKETS] + s->c_count[C_BELOW_PACKETS] + s->frames;
 }
 
 /* What came of one sender's turn. */

@@ -969,6 +969,49 @@ static void segments_of_two_senders(void **state)
 	close_bed(b);
 }
 
+static void free_completed(struct bed *b, uint32_t by)
+{
+	struct vnic_nbl *nbl[32];
+	uint16_t n = vnic_sender_poll(b->sender[by], nbl, 32);
+
+	vnic_nbl_free(b->nbls, nbl, n);
+}
+
+/* Each frame counts in its sender's share, as others' packets do. */
+static void segments_have_their_share(void **state)
+{
+	struct bed *b = open_bed(&(struct bed_conf){.nb_senders = 2});
+	const struct spec s = {.protocol = UDP, .payload = 100};
+	uint32_t frames[2] = {0}, n;
+
+	(void)state;
+	assert_int_equal(vnic_sender_set_weight(b->sender[1], 2), 0);
+	for (int i = 0; i < 1000; i++) {
+		while (vnic_sender_outstanding(b->sender[0]) < 2)
+			send_by(b, 0, packet(b, &fifteen));
+		while (vnic_sender_outstanding(b->sender[1]) < 32)
+			send_by(b, 1, packet(b, &s));
+		bed_wire_room(b, 3);
+		bed_data(b);
+		n = drain(b, 0, 0);
+		for (uint32_t k = 0; k < n; k++)
+			frames[wire[k]->pkt_len < 200]++;
+		free_wire(n);
+		free_completed(b, 0);
+		free_completed(b, 1);
+	}
+	assert_int_equal(frames[0] + frames[1], 3000);
+	assert_in_range(frames[0], 950, 1050);
+	bed_wire_room(b, BED_ROOM_ALL);
+	while (vnic_sender_outstanding(b->sender[0]) + vnic_sender_outstanding(b->sender[1]) != 0) {
+		bed_data(b);
+		free_wire(drain(b, 0, BED_ROOM_ALL));
+		free_completed(b, 0);
+		free_completed(b, 1);
+	}
+	close_bed(b);
+}
+
 /* A pace of packets and of bits holds for frames. */
 static void segments_at_a_pace(void **state)
 {
@@ -1081,6 +1124,7 @@ int main(void)
 		cmocka_unit_test(a_reset_amid_segments),
 		cmocka_unit_test(segments_in_order),
 		cmocka_unit_test(segments_of_two_senders),
+		cmocka_unit_test(segments_have_their_share),
 		cmocka_unit_test(segments_at_a_pace),
 		cmocka_unit_test(no_memory_for_segments),
 		cmocka_unit_test(below_a_layer),

@@ -469,6 +469,98 @@ static void local_waits_for_its_turn(void **state)
 	reception_close(r);
 }
 
+static void send_packet(struct reception *r, uint32_t i, struct rte_mbuf *m)
+{
+	struct vnic_nbl *nbl;
+
+	assert_int_equal(vnic_nbl_alloc(r->nbls, &nbl, 1), 0);
+	nbl->cancel_id = RECEPTION_ID;
+	nbl->nb_packets = 1;
+	vnic_nbl_packets(nbl)[0] = m;
+	assert_int_equal(vnic_send(r->sender[i], &nbl, 1), 1);
+}
+
+/* A tag that the packet asks for decides where it goes, and is in it when it comes. */
+static void local_with_a_tag(void **state)
+{
+	struct reception *r = reception_open(&local);
+	struct rte_mbuf *m = reception_frame(r, 2, 1, 0, 10), *got[2];
+	const uint8_t *data;
+
+	(void)state;
+	reception_listen(r, 1, 2, 0);
+	reception_listen(r, 2, 2, 5);
+	m->ol_flags |= RTE_MBUF_F_TX_VLAN;
+	m->vlan_tci = 5;
+	send_packet(r, 0, m);
+	reception_data(r);
+	reception_expect_none(r, 1);
+	assert_int_equal(vnic_receive(r->receiver[2], got, 2), 1);
+	data = rte_pktmbuf_mtod(got[0], const uint8_t *);
+	assert_int_equal(got[0]->pkt_len, 104);
+	assert_int_equal(data[12] << 8 | data[13], 0x8100);
+	assert_int_equal(data[14] << 8 | data[15], 5);
+	assert_int_equal(got[0]->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK, 0);
+	rte_pktmbuf_free(got[0]);
+	vnic_receive_return(r->receiver[2], 1);
+	reception_close(r);
+}
+
+#define TCP_HEADERS 54
+#define MSS 500
+
+/* 1,200 bytes of TCP for 02:..:2, to be segmented. */
+static struct rte_mbuf *tcp_packet(struct reception *r)
+{
+	struct rte_mbuf *m = reception_frame(r, 2, 1, 0, 0);
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+
+	memset(rte_pktmbuf_append(m, TCP_HEADERS + 1200 - m->data_len), 'x',
+	       TCP_HEADERS + 1200u - 60);
+	memset(p + 14, 0, TCP_HEADERS - 14);
+	p[12] = 8;
+	p[13] = 0;
+	p[14] = 0x45;
+	p[16] = (20 + 20 + 1200) >> 8;
+	p[17] = (20 + 20 + 1200) & 0xff;
+	p[23] = 6;
+	p[46] = 0x50;
+	m->l2_len = 14;
+	m->l3_len = m->l4_len = 20;
+	m->tso_segsz = MSS;
+	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_IPV4;
+	return m;
+}
+
+/* What is segmented here comes to the receiver in segments, and a slow one keeps none of the
+ * adapter's buffers. */
+static void local_in_segments(void **state)
+{
+	struct reception *r = reception_open(&local);
+	struct rte_mbuf *got[4];
+
+	(void)state;
+	reception_listen(r, 1, 2, -1);
+	send_packet(r, 0, tcp_packet(r));
+	reception_data(r);
+	assert_int_equal(r->nb_done, 1);
+	assert_int_equal(r->done[0]->status, VNIC_STATUS_SUCCESS);
+	assert_true(rte_mempool_full(r->mbufs));
+	assert_int_equal(vnic_receive(r->receiver[1], got, 4), 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		const uint8_t *p = rte_pktmbuf_mtod(got[i], const uint8_t *);
+
+		assert_int_equal(got[i]->pkt_len, TCP_HEADERS + (i < 2 ? MSS : 200));
+		assert_int_equal(p[40] << 8 | p[41], i * MSS); /* of the sequence number */
+		assert_int_equal(got[i]->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK, 0);
+	}
+	rte_pktmbuf_free_bulk(got, 3);
+	vnic_receive_return(r->receiver[1], 3);
+	assert_int_equal(reception_adapter_stats(r).local, 3);
+	reception_expect_wire(r, NULL, 0);
+	reception_close(r);
+}
+
 /* It was queued like anything else. */
 static void local_is_cancelled(void **state)
 {
@@ -557,6 +649,7 @@ int main(void)
 		cmocka_unit_test(an_end_frees_what_is_queued), cmocka_unit_test(local_stays_here),
 		cmocka_unit_test(without_local_all_leave), cmocka_unit_test(local_to_a_full_one),
 		cmocka_unit_test(local_behind_a_full_port), cmocka_unit_test(local_is_cancelled),
+		cmocka_unit_test(local_with_a_tag), cmocka_unit_test(local_in_segments),
 		cmocka_unit_test(a_source_is_learned), cmocka_unit_test(learning_is_bounded),
 	};
 
