@@ -5,7 +5,40 @@
  */
 #include "vnicd.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <string.h>
+#include <unistd.h>
+
 #include <rte_ethdev.h>
+
+/* Of a tap it is the carrier that goes, as of any NIC: set down by hand, the interface would lose its
+ * routes. One that was moved to another network namespace is not reached. */
+static int set_carrier(unsigned int if_index, bool up)
+{
+	char name[IF_NAMESIZE], path[64 + IF_NAMESIZE];
+	int fd, rc;
+
+	if (if_indextoname(if_index, name) == NULL)
+		return -errno;
+	snprintf(path, sizeof(path), "/sys/class/net/%s/carrier", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	rc = write(fd, up ? "1" : "0", 1) == 1 ? 0 : -errno;
+	close(fd);
+	return rc;
+}
+
+static int set_link(uint16_t port, bool up)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port, &info) == 0 && strcmp(info.driver_name, "net_tap") == 0)
+		return set_carrier(info.if_index, up);
+	return up ? rte_eth_dev_set_link_up(port) : rte_eth_dev_set_link_down(port);
+}
 
 void vnicd_links_pass(struct vnicd *d)
 {
@@ -18,10 +51,10 @@ void vnicd_links_pass(struct vnicd *d)
 		if (up == !f->link_down)
 			continue;
 		f->link_down = !up;
-		rc = up ? rte_eth_dev_set_link_up(f->port) : rte_eth_dev_set_link_down(f->port);
+		rc = set_link(f->port, up);
 		fprintf(stderr, "vnicd: adapter %s: link %s; face %s %s\n", a->conf->name,
 			up ? "up" : "down", f->conf->name,
-			rc == 0 ? "was told" : "cannot be told, its driver has no link to set");
+			rc == 0 ? "was told" : "cannot be told: no link of its own is within reach");
 	}
 }
 

@@ -261,6 +261,11 @@ static void step_other(struct peer *p, bool glance)
 
 	if (p->phase == PEER_LEAVING || p->phase == PEER_ABORTING)
 		return;
+	if (p->face->link_down) { /* told by us: nobody has left */
+		if (went_down(p) && p->phase == PEER_HERE)
+			release(p);
+		return;
+	}
 	if (went_down(p)) {
 		depart(p);
 		p->link = false;

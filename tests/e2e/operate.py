@@ -43,7 +43,7 @@ class Daemon:
         deadline = time.time() + 30
         while " 1 s " not in open(WORK + "/out").read():
             assert self.process.poll() is None, open(WORK + "/err").read()
-            assert time.time() < deadline, "no progress line"
+            assert time.time() < deadline, ("no progress line", open(WORK + "/out").read(), open(WORK + "/err").read())
             time.sleep(0.1)
 
     def end(self):
@@ -247,11 +247,12 @@ def case_disconnect():
 
 
 def face_link(name, up):
-    """The program behind a face sees its adapter's link."""
+    """The program behind a face sees its adapter's link, and that its own interface is up all the same."""
     deadline = time.time() + 5
-    while bool(int(open("/sys/class/net/%s/flags" % name).read(), 16) & 1) != up:  # IFF_UP
+    while open("/sys/class/net/%s/carrier" % name).read() != "%d\n" % up:
         assert time.time() < deadline, (name, up)
         time.sleep(0.02)
+    assert int(open("/sys/class/net/%s/flags" % name).read(), 16) & 1, "IFF_UP is gone"
 
 
 def case_link():
@@ -266,6 +267,7 @@ def case_link():
     c, waiter = Client(), Client()
     link = lambda how: subprocess.check_call(["ip", "link", "set", tap, how])
     link("up")
+    subprocess.check_call(["ip", "link", "set", tap + "g", "up"])
     expect(c, "link a up 5000", "SUCCESS")
     assert c.ask("state a")["sends"] == "SUCCESS"
     waiter.write("link a down 8000")
@@ -287,6 +289,7 @@ def case_link():
     for line in ("adapter a: link down; face g was told", "adapter a: link up; face g was told",
                  "link down; face f cannot be told"):
         assert line in said, said
+    assert "face g: its link" not in said, said  # its peer is there
     assert t["media disconnected"][0] > 0 and t["sent"][0] > 0, t
 
 
