@@ -47,6 +47,8 @@ struct vnic_face {
 	struct vnic__idrules ids;
 	uint16_t port;
 	uint16_t rx_queue;
+	uint16_t nb_queues;
+	uint16_t turn; /* the queue that is polled first */
 	uint16_t burst;
 	uint16_t nbl_packets;
 	_Atomic bool receive;
@@ -101,11 +103,13 @@ static bool open_up(struct vnic_face *f, const struct vnic_face_conf *conf)
 
 struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_face_conf *conf)
 {
+	uint16_t nb_queues = conf->nb_queues != 0 ? conf->nb_queues : 1;
 	struct rte_eth_dev_info info;
 	struct vnic__idrules ids;
 	struct vnic_face *f;
 
-	if (rte_eth_dev_info_get(conf->port, &info) != 0 || conf->rx_queue >= info.nb_rx_queues ||
+	if (rte_eth_dev_info_get(conf->port, &info) != 0 ||
+	    conf->rx_queue + nb_queues > info.nb_rx_queues ||
 	    (conf->receive && conf->tx_queue >= info.nb_tx_queues))
 		return vnic__fail(ENODEV);
 	if (conf->name == NULL || conf->burst > VNIC_BURST_MAX || conf->nbl_packets == 0 ||
@@ -117,6 +121,7 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 	f->adapter = a;
 	f->port = conf->port;
 	f->rx_queue = conf->rx_queue;
+	f->nb_queues = nb_queues;
 	f->burst = conf->burst != 0 ? conf->burst : BURST_DEFAULT;
 	f->nbl_packets = conf->nbl_packets;
 	f->ids = ids;
@@ -329,13 +334,13 @@ static uint16_t make_nbls(struct vnic_face *f, struct rte_mbuf **packet, uint16_
 	return k;
 }
 
-static uint32_t receive(struct vnic_face *f)
+static uint32_t receive_queue(struct vnic_face *f, uint16_t queue)
 {
 	struct rte_mbuf *packet[VNIC_BURST_MAX];
 	struct vnic_nbl *nbl[VNIC_BURST_MAX];
 	uint16_t room = vnic_sender_room(f->sender, f->burst), n, k;
 
-	n = room == 0 ? 0 : rte_eth_rx_burst(f->port, f->rx_queue, packet, room);
+	n = room == 0 ? 0 : rte_eth_rx_burst(f->port, queue, packet, room);
 	if (n == room && room < f->burst) {
 		grow(f, F_BACKPRESSURE, 1);
 		vnic__limit_note(f->sender);
@@ -352,6 +357,22 @@ static uint32_t receive(struct vnic_face *f)
 		vnic_nbl_free(f->pool, nbl + k, n - k);
 	grow(f, F_RECEIVED, n);
 	vnic_send(f->sender, nbl, k); /* takes all: there is room */
+	return n;
+}
+
+/* All queues, each first in its turn, for the room may end before the last. */
+static uint32_t receive(struct vnic_face *f)
+{
+	uint32_t n = receive_queue(f, f->rx_queue + f->turn);
+	uint16_t turn = f->turn;
+
+	if (likely(f->nb_queues == 1))
+		return n;
+	for (uint16_t k = 1; k < f->nb_queues; k++) {
+		turn = turn + 1 == f->nb_queues ? 0 : turn + 1;
+		n += receive_queue(f, f->rx_queue + turn);
+	}
+	f->turn = f->turn + 1 == f->nb_queues ? 0 : f->turn + 1;
 	return n;
 }
 

@@ -29,7 +29,8 @@ struct opening {
 	const char *devargs;
 	const struct vnic_port_conf *conf;
 	uint32_t nb_mbufs;
-	uint16_t nb_queues;
+	uint16_t nb_queues; /* rx */
+	uint16_t nb_tx_queues;
 	uint16_t port;
 	bool made; /* here, not found */
 	struct rte_eth_dev_info info;
@@ -87,7 +88,7 @@ static struct rte_mempool *rx_pool(const struct opening *o, uint16_t rx_desc, in
 	room = RTE_MAX(frame_of(mtu), (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
 	if (driven_by(o, XDP)) {
 		room = RTE_MBUF_DEFAULT_DATAROOM; /* more does not fit its frames */
-		nb += XDP_KEEPS * o->nb_queues;
+		nb += XDP_KEEPS * RTE_MAX(o->nb_queues, o->nb_tx_queues);
 	}
 	pool_name(o->port, o->made, name);
 	mp = rte_mempool_lookup(name); /* of a port that was found, used and left before */
@@ -100,11 +101,10 @@ static int set_up_queues(struct opening *o, uint16_t rx, uint16_t tx, struct rte
 {
 	int rc = 0;
 
-	for (uint16_t q = 0; rc == 0 && q < o->nb_queues; q++) {
+	for (uint16_t q = 0; rc == 0 && q < o->nb_queues; q++)
 		rc = rte_eth_rx_queue_setup(o->port, q, rx, (unsigned int)node, NULL, mp);
-		if (rc == 0)
-			rc = rte_eth_tx_queue_setup(o->port, q, tx, (unsigned int)node, NULL);
-	}
+	for (uint16_t q = 0; rc == 0 && q < o->nb_tx_queues; q++)
+		rc = rte_eth_tx_queue_setup(o->port, q, tx, (unsigned int)node, NULL);
 	if (rc == 0)
 		return 0;
 	if (driven_by(o, XDP))
@@ -192,7 +192,7 @@ static int prepare(struct opening *o)
 		return wrong(o, rc, "says nothing of itself", LIMITS);
 	if (o->conf->mtu > UINT16_MAX || (o->conf->mtu != 0 && o->conf->mtu > mtu_max(o)))
 		return refuse_mtu(o);
-	if (o->nb_queues > o->info.max_rx_queues || o->nb_queues > o->info.max_tx_queues)
+	if (o->nb_queues > o->info.max_rx_queues || o->nb_tx_queues > o->info.max_tx_queues)
 		return wrong(o, -EINVAL, "has not so many queues",
 			     "fewer queues, or more in its devargs (queues=, queue_count=, ...)");
 	memset(&eth, 0, sizeof(eth));
@@ -200,7 +200,7 @@ static int prepare(struct opening *o)
 	if (frame_of(mtu) > UINT16_MAX - RTE_PKTMBUF_HEADROOM)
 		eth.rxmode.offloads = o->info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	eth.txmode.offloads = vnic__offload_wanted(&o->info);
-	rc = rte_eth_dev_configure(o->port, o->nb_queues, o->nb_queues, &eth);
+	rc = rte_eth_dev_configure(o->port, o->nb_queues, o->nb_tx_queues, &eth);
 	if (rc != 0)
 		return wrong(o, rc, "cannot be configured (is it in use already?)", LIMITS);
 	return set_mtu(o, mtu);
@@ -292,6 +292,7 @@ int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint3
 	char name[NAME_LEN];
 	int rc = device_name(devargs, name);
 
+	o.nb_tx_queues = conf->nb_tx_queues != 0 ? conf->nb_tx_queues : o.nb_queues;
 	if (rc != 0)
 		wrong(&o, rc, "no device name", "write NAME[,KEY=VALUE]... as for DPDK's --vdev");
 	else

@@ -857,7 +857,8 @@ struct vnic_port_conf {
 	uint16_t tx_desc; /* likewise */
 	uint32_t mtu;     /* 0: as it is */
 	int numa_node;    /* where rx buffers lie; -1: the port's */
-	uint16_t nb_queues; /* rx queues, and as many tx queues; 0: 1 */
+	uint16_t nb_queues; /* rx queues; 0: 1 */
+	uint16_t nb_tx_queues; /* 0: as many */
 };
 
 /* What a port has been set up to do. What it does not, adapters do in software: see
@@ -874,7 +875,7 @@ struct vnic_port_info {
 };
 
 /* setup: make (or find, if a port of that name exists and is not started) the ethdev port of
- * `devargs`, as in --vdev or a full PCI address, and start it with `nb_queues` rx and tx queues.
+ * `devargs`, as in --vdev or a full PCI address, and start it with its queues.
  * Received packets come from `nb_mbufs` buffers of its own, besides those that some drivers
  * keep. On transmit it is set up for chains, tags, checksums and segmentation as far as it can;
  * what it receives it does not change. On error nothing is left and `why` has one line with
@@ -895,6 +896,7 @@ struct vnic_face_conf {
 	const char *name;
 	uint16_t port; /* the upper port, polled for what programs send */
 	uint16_t rx_queue;
+	uint16_t nb_queues;   /* rx queues from that one on, polled in turn; 0: 1 */
 	uint16_t burst;       /* 1..VNIC_BURST_MAX; 0: 32 */
 	uint16_t nbl_packets; /* neighbours of one id are sent as one NBL of at most so many */
 	uint32_t depth;       /* of its send queue */

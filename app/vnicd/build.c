@@ -87,7 +87,9 @@ static uint32_t face_mbufs(const struct vnicd *d, const struct conf_face *f)
  * has no such filter says that it cannot. */
 static bool receives(const struct vnicd *d, uint32_t adapter)
 {
-	return d->conf.adapter[adapter].receive && received_mbufs(d, adapter) != 0;
+	const struct conf_adapter *a = &d->conf.adapter[adapter];
+
+	return a->receive && a->shares[0] == '\0' && received_mbufs(d, adapter) != 0;
 }
 
 int vnicd_ports_open(struct vnicd *d)
@@ -97,11 +99,16 @@ int vnicd_ports_open(struct vnicd *d)
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
 		const struct conf_adapter *a = &d->conf.adapter[i];
 		struct vnic_port_conf conf = {.tx_desc = (uint16_t)a->in_flight,
-					      .mtu = (uint32_t)a->mtu, .numa_node = (int)a->numa_node};
+					      .mtu = (uint32_t)a->mtu, .numa_node = (int)a->numa_node,
+					      .nb_tx_queues = (uint16_t)(1 + a->nb_shares)};
 
 		d->adapter[i].conf = a;
 		if (a->nb_lower != 0)
 			continue;
+		if (a->shares[0] != '\0') {
+			d->adapter[i].port = d->adapter[a->shares_index].port;
+			continue;
+		}
 		snprintf(section, sizeof(section), "adapter %s", a->name);
 		if (open_one(d, section, a->port, &conf, MBUFS_SPARE + received_mbufs(d, i),
 			     &d->adapter[i].port, &d->adapter[i].relay) != 0)
@@ -112,7 +119,8 @@ int vnicd_ports_open(struct vnicd *d)
 	}
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
 		const struct conf_face *f = &d->conf.face[i];
-		struct vnic_port_conf conf = {.mtu = (uint32_t)f->mtu, .numa_node = -1};
+		struct vnic_port_conf conf = {.mtu = (uint32_t)f->mtu, .numa_node = -1,
+					      .nb_queues = (uint16_t)f->queues};
 
 		d->face[i].conf = f;
 		snprintf(section, sizeof(section), "face %s", f->name);
@@ -162,7 +170,8 @@ int vnicd_adapters_create(struct vnicd *d)
 			.lower_depth = (uint32_t)a->lower_depth,
 			.lower_packets = (uint16_t)a->lower_packets,
 			.hang_ms = a->hang_s == 0 ? UINT32_MAX : (uint32_t)a->hang_s * 1000,
-			.port = d->adapter[i].port, .burst = (uint16_t)a->burst,
+			.port = d->adapter[i].port, .tx_queue = (uint16_t)a->tx_queue,
+			.burst = (uint16_t)a->burst,
 			.max_frame = (uint32_t)a->max_frame, .in_flight = (uint32_t)a->in_flight,
 			.pacing = {.packets_per_s = a->packets_per_s, .bits_per_s = a->bits_per_s,
 				   .burst_packets = (uint32_t)a->burst_packets},
@@ -221,6 +230,7 @@ int vnicd_faces_create(struct vnicd *d)
 		char name[CONF_NAME];
 		struct vnic_face_conf conf = {
 			.name = name, .port = d->face[i].port, .burst = (uint16_t)f->burst,
+			.nb_queues = (uint16_t)f->queues,
 			.nbl_packets = (uint16_t)f->nbl_packets, .depth = (uint32_t)a->conf->depth,
 			.rules = f->rule, .nb_rules = f->nb_rules,
 			.receive = conf_face_receives(&d->conf, f),

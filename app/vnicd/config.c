@@ -368,19 +368,40 @@ static int lower_read(struct conf_reader *r, struct conf_section *s, struct conf
 	return 0;
 }
 
-/* Each adapter has a port or lower adapters, not both. */
+/* The adapter whose port it shares. */
+static int shares_read(struct conf_reader *r, struct conf_section *s, struct conf_adapter *a)
+{
+	const struct conf_section *to = conf_section_find(r, &conf_kinds[CONF_KIND_ADAPTER], a->shares);
+	struct conf_adapter *first = to != NULL ? to->values : NULL;
+
+	if (first == NULL || first >= a || first->port[0] == '\0')
+		return conf_fail(r, line_of(s, "shares"), "shares: '%.40s' is no [adapter] above this one "
+				 "with a port; name one that is", a->shares);
+	if (a->mtu != 0)
+		return conf_fail(r, line_of(s, "mtu"), "mtu in an [adapter] that shares a port; set it on %s",
+				 first->name);
+	a->shares_index = (uint32_t)(first - r->conf->adapter);
+	a->tx_queue = ++first->nb_shares;
+	return 0;
+}
+
+/* Each adapter has one of a port, a share in one, and lower adapters. */
 static int adapters_check(struct conf_reader *r)
 {
 	for (uint32_t i = 0; i < r->conf->nb_adapters; i++) {
 		struct conf_adapter *a = &r->conf->adapter[i];
 		struct conf_section *s = conf_section_find(r, &conf_kinds[CONF_KIND_ADAPTER], a->name);
+		int edges = (a->port[0] != '\0') + (a->shares[0] != '\0') + (a->lower[0] != '\0');
 
-		if (a->port[0] == '\0' && a->lower[0] == '\0')
+		a->shares_index = i;
+		if (edges == 0)
 			return conf_fail(r, s->line, "no port in this [adapter]; add port = VALUE, the "
-					 "lower port, or lower = ADAPTER");
-		if (a->port[0] != '\0' && a->lower[0] != '\0')
-			return conf_fail(r, line_of(s, "lower"), "both port and lower in this [adapter]; "
-					 "remove one");
+					 "lower port, or shares = ADAPTER, or lower = ADAPTER");
+		if (edges > 1)
+			return conf_fail(r, line_of(s, a->lower[0] != '\0' ? "lower" : "shares"),
+					 "two of port, shares and lower in this [adapter]; leave one");
+		if (a->shares[0] != '\0' && shares_read(r, s, a) < 0)
+			return -1;
 		if (a->lower[0] != '\0' && lower_read(r, s, a) < 0)
 			return -1;
 		if (a->lower[0] != '\0' && (a->local || a->learn))

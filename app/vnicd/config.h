@@ -39,6 +39,10 @@ struct conf_global {
 struct conf_adapter {
 	char name[CONF_NAME];
 	char port[CONF_TEXT];
+	char shares[CONF_NAME];  /* an adapter whose port it shares, instead of a port of its own */
+	uint32_t shares_index;   /* filled after all is read, like the next: its own, if it has one */
+	uint32_t tx_queue;       /* of the port */
+	uint32_t nb_shares;      /* adapters that share its port */
 	char lower[CONF_TEXT];   /* adapters below, instead of a port */
 	uint32_t lower_index[CONF_LOWER_MAX]; /* filled after all is read */
 	uint32_t nb_lower;
@@ -72,6 +76,7 @@ struct conf_face {
 	uint32_t nb_rules;
 	uint64_t nbl_packets;
 	uint64_t burst;
+	uint64_t queues;
 	uint64_t mbufs;          /* rx buffers of the port; 0: chosen from the depth */
 	uint64_t mtu;
 	uint64_t receive;        /* 0 or 1; see conf_face_receives() */
@@ -112,7 +117,7 @@ static inline bool conf_face_receives(const struct conf *conf, const struct conf
 {
 	const struct conf_adapter *a = &conf->adapter[face->adapter_index];
 
-	return face->receive && a->nb_lower == 0 && (a->receive || a->local);
+	return face->receive && a->nb_lower == 0 && ((a->receive && a->shares[0] == '\0') || a->local);
 }
 
 enum conf_action { CONF_RUN, CONF_EXIT_OK, CONF_EXIT_ERROR };

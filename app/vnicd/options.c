@@ -43,6 +43,9 @@ static const struct conf_option global_options[] = {
 static const struct conf_option adapter_options[] = {
 	{ENTRY(TEXT, conf_adapter, port), .max = TEXT_MAX_LEN,
 	 .help = "the lower port, as DPDK devargs: net_pcap0,tx_pcap=FILE or a PCI address"},
+	{ENTRY(TEXT, conf_adapter, shares), .max = NAME_MAX_LEN,
+	 .help = "instead of a port, an adapter above in the file: a tx queue of its port, for another "
+		 "lcore to send by; what the port receives is that adapter's"},
 	{ENTRY(TEXT, conf_adapter, lower), .max = TEXT_MAX_LEN,
 	 .help = "instead of a port, adapters above in the file, separated by commas: what is sent "
 		 "goes down to each"},
@@ -95,6 +98,8 @@ static const struct conf_option face_options[] = {
 	 .help = "neighbours of one id that are sent, and cancelled, as one"},
 	{ENTRY(U64, conf_face, burst), RANGE(1, 64, 32), .unit = "packets",
 	 .help = "taken from the port at once"},
+	{ENTRY(U64, conf_face, queues), RANGE(1, 16, 1),
+	 .help = "of its port, all polled; what it receives goes to the first"},
 	{ENTRY(U64, conf_face, mbufs), RANGE(512, 4194304, 0), .flags = CONF_OR_ZERO,
 	 .unit = "buffers", .help = "to receive into; 0: chosen from the queue's depth"},
 	{ENTRY(U64, conf_face, mtu), RANGE(68, 9600, 0), .flags = CONF_OR_ZERO,

@@ -32,7 +32,8 @@ enum { HERE, CAME, LEFT, TAKEN_BACK, REFUSED, COUNTS };
 
 struct peer {
 	struct vnicd_face *face; /* or */
-	struct vnicd_adapter *adapter;
+	struct vnicd_adapter *adapter[CONF_ADAPTERS_MAX]; /* all that have the port */
+	uint32_t nb_adapters;
 	const char *name;
 	uint16_t port;
 	struct relay *relay; /* NULL: the driver minds its peer itself */
@@ -170,21 +171,25 @@ static void hold(const struct peer *p)
 {
 	if (p->face != NULL)
 		vnic_face_hold(p->face->face);
-	else
-		vnic_adapter_hold(p->adapter->adapter);
+	for (uint32_t i = 0; i < p->nb_adapters; i++)
+		vnic_adapter_hold(p->adapter[i]->adapter);
 }
 
 static bool held(const struct peer *p)
 {
-	return p->face != NULL ? vnic_face_held(p->face->face) : vnic_adapter_held(p->adapter->adapter);
+	bool all = p->face == NULL || vnic_face_held(p->face->face);
+
+	for (uint32_t i = 0; i < p->nb_adapters; i++)
+		all &= vnic_adapter_held(p->adapter[i]->adapter);
+	return all;
 }
 
 static void release(const struct peer *p)
 {
 	if (p->face != NULL)
 		vnic_face_release(p->face->face);
-	else
-		vnic_adapter_release(p->adapter->adapter);
+	for (uint32_t i = 0; i < p->nb_adapters; i++)
+		vnic_adapter_release(p->adapter[i]->adapter);
 }
 
 static void arrive(struct peer *p)
@@ -378,19 +383,28 @@ static int add_face(struct vnicd_peers *all, struct vnicd_face *f)
 	return 0;
 }
 
+/* Of the adapter's port, if its driver must not be polled while a peer goes. */
+static void add_adapter(struct vnicd *d, uint32_t first)
+{
+	struct vnicd_adapter *a = &d->adapter[first];
+	struct peer *p;
+
+	if (a->relay == NULL)
+		return;
+	p = add(d->peers, a->conf->name, a->port, a->relay);
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (d->conf.adapter[i].nb_lower == 0 && d->conf.adapter[i].shares_index == first)
+			p->adapter[p->nb_adapters++] = &d->adapter[i];
+	hold(p);
+}
+
 int vnicd_peers_open(struct vnicd *d)
 {
 	struct vnicd_peers *all = calloc(1, sizeof(*all));
 
 	d->peers = all;
 	for (uint32_t i = 0; all != NULL && i < d->conf.nb_adapters; i++)
-		if (d->adapter[i].relay != NULL) {
-			struct peer *p = add(all, d->adapter[i].conf->name, d->adapter[i].port,
-					     d->adapter[i].relay);
-
-			p->adapter = &d->adapter[i];
-			hold(p);
-		}
+		add_adapter(d, i);
 	for (uint32_t i = 0; all != NULL && i < d->conf.nb_faces; i++)
 		if (add_face(all, &d->face[i]) != 0)
 			all = NULL;

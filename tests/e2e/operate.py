@@ -444,6 +444,31 @@ def case_ids():
     print("aborted:", aborted, "on the wire:", wire)
 
 
+def case_queues():
+    """A port of two queues on either side: a face polls both, two adapters send by one each."""
+    captures()
+    os.environ["XDG_RUNTIME_DIR"] = WORK
+    wire = ",".join("tx_pcap=%s/w%d.pcap" % (WORK, q) for q in (0, 1))
+    d = Daemon("[adapter a]\nport = net_pcap_wire,%s\n[adapter b]\nshares = a\n" % wire +
+               "[face f0]\nadapter = a\nqueues = 2\nport = net_pcap_f0,rx_pcap=%s/f0.pcap,rx_pcap=%s/f1.pcap\n"
+               % (WORK, WORK) +
+               "[face f1]\nadapter = b\nport = net_pcap_f1,rx_pcap=%s/f1.pcap\n" % WORK)
+    sent = {"a": EACH * (len(FLOWS) + 1), "b": EACH}
+    for name, n in sent.items():
+        start = time.time()
+        while Telemetry().ask("/vnic/stats," + name)["sent_packets"] != n:
+            assert time.time() < start + 30, (name, n)
+            time.sleep(0.05)
+    d.end()
+    first, second = tagged(WORK + "/w0.pcap"), tagged(WORK + "/w1.pcap")
+    assert first == {name: EACH for name in [*FLOWS, "f1"]} and second == {"f1": EACH}, (first, second)
+    with open(WORK + "/c.ini", "w") as f:
+        f.write("[adapter a]\nport = net_null0\n[face f]\nqueues = 3\nport = net_pcap_f0,rx_pcap=%s/f0.pcap\n" % WORK)
+    p = subprocess.run([VNICD, "--no-pci", "--no-huge", "-m", "256", "--file-prefix", "vnicop%d" % os.getpid(), "--",
+                        "-c", WORK + "/c.ini"], capture_output=True, text=True, timeout=60)
+    assert p.returncode != 0 and "has not so many queues" in p.stderr and len(p.stderr.splitlines()) == 1, p
+
+
 def case_share():
     """Faces share the pace by their weights, and each keeps to its limits."""
     os.environ["XDG_RUNTIME_DIR"] = WORK
@@ -585,7 +610,7 @@ def case_refused():
     refused(layer % "lower = c", r"c.ini:4: lower: 'c' is no \[adapter\] above")
     refused(layer % "lower = b", r"c.ini:4: lower: 'b' is no \[adapter\] above")
     refused(layer % "lower = a, a", "c.ini:4: lower names a twice")
-    refused(layer % "lower = a\nport = net_null2", "both port and lower")
+    refused(layer % "lower = a\nport = net_null2", "two of port, shares and lower")
     refused(layer % "depth = 64", r"c.ini:3: no port in this \[adapter\]")
 
 

@@ -340,7 +340,6 @@ static void all_values(void **state)
 	assert_true(c->plan.seed == UINT64_MAX);
 }
 
-/* Each number takes its bounds and refuses what is one outside, through --set. */
 /* Layers: the adapters below are found by their names, blanks and order kept. */
 static void layers(void **state)
 {
@@ -359,6 +358,24 @@ static void layers(void **state)
 	assert_int_equal(f->conf.adapter[3].hang_s, 20);
 }
 
+/* Those that share a port are counted where it is, and numbered. */
+static void shares(void **state)
+{
+	struct fixture *f = *state;
+
+	run_file(f, "[adapter a0]\nport = x\n[adapter a1]\nport = y\n[adapter a2]\nshares = a1\n"
+		    "[adapter a3]\nshares = a1\n[face f0]\nport = z\nadapter = a3\n");
+	run_expect(f);
+	assert_int_equal(f->conf.adapter[0].nb_shares, 0);
+	assert_int_equal(f->conf.adapter[1].nb_shares, 2);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(f->conf.adapter[i].shares_index, i < 2 ? i : 1);
+		assert_int_equal(f->conf.adapter[i].tx_queue, i < 2 ? 0 : i - 1);
+	}
+	assert_false(conf_face_receives(&f->conf, &f->conf.face[0]));
+}
+
+/* Each number takes its bounds and refuses what is one outside, through --set. */
 static void bounds(void **state)
 {
 	static const char *const wrong[] = {"", " 5", "5 ", "5x", "-", "+1", "1.5", "5m", "0b1",
@@ -402,7 +419,7 @@ static void bounds(void **state)
 				    ((o->flags & CONF_SUFFIX) != 0));
 		}
 	}
-	assert_int_equal(nb, 3 + 14 + 9 + 2); /* of each kind of section */
+	assert_int_equal(nb, 3 + 14 + 10 + 2); /* of each kind of section */
 	run_set(f, BASE, "--set", "adapter a0.bits_per_s=1000G");
 	run_expect(f);
 	assert_true(f->conf.adapter[0].bits_per_s == UINT64_C(1000000000000));
@@ -518,7 +535,7 @@ static void key_errors(void **state)
 	static const struct wrong wrong[] = {
 		{BASE "brust = 4\n", 6,
 		 "unknown key 'brust' in [face f0]; did you mean 'burst'? keys are port, adapter, "
-		 "id, nbl_packets, burst, mbufs, mtu, "
+		 "id, nbl_packets, burst, queues, mbufs, mtu, "
 		 "receive, mac, vlan, promiscuous, receive_depth, weight, limit, "
 		 "cancel_limit\n"},
 		{BASE "colour = red\n", 6, "unknown key 'colour' in [face f0]; keys are port, "},
@@ -534,7 +551,17 @@ static void key_errors(void **state)
 		{"x\n" BASE, 1, "'x' stands before the first section; "},
 		{"\xef\xbb\xbf" BASE, 1, "begins with a byte order mark; save it as UTF-8 without"},
 		{"[adapter a0]\n[face f0]\nport = x\n", 1, "no port in this [adapter]; add port"},
-		{"[adapter a0]\nport = x\nlower = a1\n[face f0]\nport = x\n", 3, "both port and lower in"},
+		{"[adapter a0]\nport = x\nlower = a1\n[face f0]\nport = x\n", 3, "two of port, shares and lower"},
+		{"[adapter a0]\nport = x\nshares = a0\n[face f0]\nport = y\n", 3, "two of port, shares and"},
+		{"[adapter a0]\nshares = a0\n[face f0]\nport = y\n", 2, "shares: 'a0' is no [adapter] above"},
+		{"[adapter a0]\nport = x\n[adapter a1]\nshares = b\n[face f0]\nport = y\nadapter = a1\n", 4,
+		 "shares: 'b' is no [adapter] above this one with a port"},
+		{"[adapter a0]\nport = x\n[adapter a1]\nshares = a0\n[adapter a2]\nshares = a1\n[face f0]\n"
+		 "port = y\nadapter = a1\n", 6, "shares: 'a1' is no [adapter] above this one with a port"},
+		{"[adapter a0]\nport = x\n[adapter a1]\nshares = a0\nmtu = 1500\n[face f0]\nport = y\n"
+		 "adapter = a1\n", 5, "mtu in an [adapter] that shares a port; set it on a0"},
+		{"[adapter a0]\nport = x\n[adapter a1]\nshares = a0\n[face f0]\nport = y\nadapter = a1\n"
+		 "mac = 02:00:00:00:00:01\n", 8, "mac has no meaning: adapter a1 does not receive"},
 		{"[adapter a0]\nport = x\n[adapter a1]\nlower = a2\n[face f0]\nport = x\nadapter = a1\n", 4,
 		 "lower: 'a2' is no [adapter] above this one"},
 		{"[adapter a0]\nport = x\n[adapter a1]\nlower = a1\n[face f0]\nport = x\nadapter = a1\n", 4,
@@ -1125,7 +1152,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(defaults), TEST(all_values), TEST(bounds), TEST(layers),
+		TEST(defaults), TEST(all_values), TEST(bounds), TEST(layers), TEST(shares),
 		TEST(accepted_forms), TEST(many_sections), TEST(pipe_read),
 		TEST(section_errors), TEST(key_errors), TEST(value_errors), TEST(whole_errors),
 		TEST(list_length), TEST(rule_errors), TEST(raw_errors), TEST(large_files), TEST(path_errors),

@@ -228,6 +228,87 @@ static void rules_that_are_refused(void **state)
 	close_scene(&s);
 }
 
+/* ---- several queues ---- */
+
+#define QUEUES 3
+#define EACH 30u
+#define FEW 8u
+
+/* A port whose rx queues are rings of the test's. */
+static uint16_t open_rings(const struct scene *s, struct rte_ring **ring)
+{
+	struct rte_eth_conf eth = {0};
+	char name[16];
+	int port;
+
+	for (uint16_t q = 0; q < QUEUES; q++)
+		ring[q] = rte_ring_create(bed_unique("fq", name), 256, SOCKET_ID_ANY,
+					  RING_F_SP_ENQ | RING_F_SC_DEQ);
+	port = rte_eth_from_rings(bed_unique("fm", name), ring, QUEUES, ring, 1, 0);
+	assert_true(port >= 0);
+	assert_int_equal(rte_eth_dev_configure((uint16_t)port, QUEUES, 1, &eth), 0);
+	for (uint16_t q = 0; q < QUEUES; q++)
+		assert_int_equal(rte_eth_rx_queue_setup((uint16_t)port, q, 64, SOCKET_ID_ANY, NULL,
+							s->mbufs), 0);
+	assert_int_equal(rte_eth_tx_queue_setup((uint16_t)port, 0, 64, SOCKET_ID_ANY, NULL), 0);
+	assert_int_equal(rte_eth_dev_start((uint16_t)port), 0);
+	return (uint16_t)port;
+}
+
+static void close_rings(uint16_t port, struct rte_ring **ring)
+{
+	assert_int_equal(rte_eth_dev_stop(port), 0);
+	assert_int_equal(rte_eth_dev_close(port), 0);
+	for (uint16_t q = 0; q < QUEUES; q++)
+		rte_ring_free(ring[q]);
+}
+
+static void take_back(const struct scene *s, struct vnic_face *f, uint64_t n)
+{
+	struct vnic_verdict v;
+
+	assert_int_equal(vnic_client_abort(vnic_face_client(f), s->ticket), 0);
+	vnic_control_poll(s->control);
+	assert_int_equal(vnic_ticket_verdict(s->ticket, &v), 0);
+	assert_int_equal(v.aborted.nbls, n);
+}
+
+/* All are polled; where there is room for a few only, each queue has it in its turn. */
+static void queues_in_turn(void **state)
+{
+	const struct vnic_client_limits few = {.nbls = FEW}, none = {0};
+	struct scene s = open_scene();
+	struct rte_ring *ring[QUEUES];
+	uint16_t port = open_rings(&s, ring);
+	struct vnic_face_conf conf = {.name = "ids", .port = port, .nb_queues = QUEUES + 1,
+				      .depth = 256, .nbl_packets = 1};
+	struct vnic_face *f = vnic_face_create(s.adapter, &conf);
+	uint32_t left[QUEUES];
+
+	(void)state;
+	assert_null(f);
+	assert_int_equal(rte_errno, ENODEV);
+	conf.nb_queues = QUEUES;
+	f = vnic_face_create(s.adapter, &conf);
+	assert_non_null(f);
+	for (uint32_t i = 0; i < QUEUES * EACH; i++)
+		assert_int_equal(rte_ring_enqueue(ring[i % QUEUES], frame(&s, (uint16_t)(i + 1))), 0);
+	vnic_client_set_limits(vnic_face_client(f), &few);
+	for (uint32_t i = 0; i < 2 * QUEUES; i++) {
+		vnic_face_poll(f);
+		take_back(&s, f, FEW);
+		left[i % QUEUES] = rte_ring_count(ring[i % QUEUES]);
+		assert_int_equal(left[i % QUEUES], EACH - FEW * (i / QUEUES + 1));
+	}
+	vnic_client_set_limits(vnic_face_client(f), &none);
+	vnic_face_poll(f);
+	take_back(&s, f, QUEUES * (EACH - 2 * FEW));
+	vnic_face_poll(f);
+	assert_int_equal(vnic_face_destroy(f), 0);
+	close_rings(port, ring);
+	close_scene(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +316,7 @@ int main(void)
 		cmocka_unit_test(neighbours_of_one_id),
 		cmocka_unit_test(no_rules_are_the_flow),
 		cmocka_unit_test(rules_that_are_refused),
+		cmocka_unit_test(queues_in_turn),
 	};
 
 	return cmocka_run_group_tests_name("face ids", tests, test_eal_setup, test_eal_teardown);

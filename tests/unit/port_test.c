@@ -72,6 +72,20 @@ static void several_queues(void **state)
 	}
 	expect_refused("net_null_q", &(struct vnic_port_conf){.numa_node = -1, .nb_queues = 1025},
 		       "has not so many queues");
+	expect_refused("net_null_q", &(struct vnic_port_conf){.numa_node = -1, .nb_tx_queues = 1025},
+		       "has not so many queues");
+}
+
+static void more_to_send_than_to_receive(void **state)
+{
+	const struct vnic_port_conf conf = {.numa_node = -1, .nb_tx_queues = 3};
+	uint16_t port;
+	struct vnic_port_info info = opened("net_null_q", &conf, &port);
+
+	(void)state;
+	assert_int_equal(info.nb_rx_queues, 1);
+	assert_int_equal(info.nb_tx_queues, 3);
+	assert_int_equal(vnic_port_close(port), 0);
 }
 
 static void a_file_has_one_queue(void **state)
@@ -151,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_queues),
+		cmocka_unit_test(more_to_send_than_to_receive),
 		cmocka_unit_test(a_file_has_one_queue),
 		cmocka_unit_test(mtu),
 		cmocka_unit_test(what_is_asked_of_software),
