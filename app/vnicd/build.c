@@ -4,12 +4,15 @@
 #include "vnicd.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
+#include "devargs.h"
 #include "hush.h"
+#include "place.h"
 
 #define MBUFS_SPARE 2048u
 #define TX_HELD 512u /* packets that a face's port may hold when it has taken them */
@@ -35,6 +38,23 @@ static const char *cure(int error)
 	}
 }
 
+/* Where a vhost-user server is to listen: its driver would not say what is wrong, and on its way
+ * out removes whatever is there. */
+static int check_place(struct vnicd *d, const char *section, const char *devargs)
+{
+	char path[CONF_TEXT], client[CONF_TEXT] = "0";
+	int rc;
+
+	if (!devargs_driver(devargs, "net_vhost") || !devargs_value(devargs, "iface", path, sizeof(path)))
+		return 0;
+	devargs_value(devargs, "client", client, sizeof(client));
+	rc = strtoul(client, NULL, 0) == 0 || strlen(path) >= PLACE_MAX ? place_check(path) : 0;
+	if (rc == 0)
+		return 0;
+	return fail(d, "%s: %s: vhost-user socket %s: %s; %s", d->conf.path, section, path,
+		    place_error(rc), place_cure(rc));
+}
+
 static int open_one(struct vnicd *d, const char *section, const char *devargs,
 		    const struct vnic_port_conf *conf, uint32_t nb_mbufs, uint16_t *port,
 		    struct relay **relay)
@@ -45,6 +65,8 @@ static int open_one(struct vnicd *d, const char *section, const char *devargs,
 	struct hush h;
 	int rc;
 
+	if (check_place(d, section, devargs) != 0)
+		return -1;
 	devargs = vnicd_peers_devargs(d, devargs, relay, own, why, sizeof(why));
 	if (devargs == NULL)
 		return fail(d, "%s: %s: %s", d->conf.path, section, why);

@@ -11,6 +11,7 @@
 #include <rte_ether.h>
 
 #include "config_file.h"
+#include "devargs.h"
 #include "ids.h"
 #include "options.h"
 
@@ -412,6 +413,37 @@ static int adapters_check(struct conf_reader *r)
 	return 0;
 }
 
+/* The n-th port of all, adapters' before faces'; NULL: it is a layer's, who has none. */
+static const char *port_of(struct conf_reader *r, uint32_t n, struct conf_section **s)
+{
+	struct conf *conf = r->conf;
+	bool adapter = n < conf->nb_adapters;
+	const char *port = adapter ? conf->adapter[n].port : conf->face[n - conf->nb_adapters].port;
+
+	*s = adapter ? conf_section_find(r, &conf_kinds[CONF_KIND_ADAPTER], conf->adapter[n].name) :
+		       conf_section_find(r, &conf_kinds[CONF_KIND_FACE],
+					 conf->face[n - conf->nb_adapters].name);
+	return *port != '\0' ? port : NULL;
+}
+
+/* No two ports are to be one. */
+static int ports_check(struct conf_reader *r)
+{
+	char what[CONF_TEXT + 16];
+
+	for (uint32_t i = 0; i < r->conf->nb_adapters + r->conf->nb_faces; i++)
+		for (uint32_t k = 0; k < i; k++) {
+			struct conf_section *s, *other;
+			const char *port = port_of(r, i, &s), *taken = port_of(r, k, &other);
+
+			if (port == NULL || taken == NULL || !devargs_clash(port, taken, what, sizeof(what)))
+				continue;
+			return conf_fail(r, line_of(s, "port"), "port: %s is %s %s's already; give each its "
+					 "own", what, other->kind->name, (const char *)other->values);
+		}
+	return 0;
+}
+
 static int list_read(const struct conf_reader *r, int line, struct conf_plan_section *plan)
 {
 	char copy[CONF_TEXT];
@@ -455,7 +487,7 @@ static int whole_check(struct conf_reader *r)
 		if (section_check(r, &r->section[i]) < 0)
 			return -1;
 	if (adapters_check(r) < 0 || faces_check(r) < 0 || receive_check(r) < 0 ||
-	    adapter_check(r, plan, conf->plan.adapter) < 0)
+	    ports_check(r) < 0 || adapter_check(r, plan, conf->plan.adapter) < 0)
 		return -1;
 	return conf->plan.ids == CONF_PLAN_LIST ?
 		       list_read(r, line_of(plan, "list"), &conf->plan) : 0;

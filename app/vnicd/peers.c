@@ -335,12 +335,28 @@ bool vnicd_peer_stats(const struct vnicd *d, const char *face, struct vnicd_peer
 
 /* ---- begin and end ---- */
 
+/* Was the device made before, by EAL's --vdev? */
+static bool exists(const char *devargs)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	uint16_t port;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(devargs, ","), devargs);
+	return rte_eth_dev_get_port_by_name(name, &port) == 0;
+}
+
 const char *vnicd_peers_devargs(struct vnicd *d, const char *devargs, struct relay **relay,
 				char own[RELAY_DEVARGS], char *why, size_t len)
 {
 	*relay = NULL;
 	if (!relay_wanted(devargs))
 		return devargs;
+	if (exists(devargs)) {
+		snprintf(why, len, "port %.*s: EAL's --vdev has made this memif, and nobody would look after "
+			 "its peers; leave --vdev out, and give its arguments here",
+			 (int)strcspn(devargs, ","), devargs);
+		return NULL;
+	}
 	if (d->relays == NULL)
 		d->relays = relays_create();
 	if (d->relays == NULL) {

@@ -25,6 +25,10 @@
 #include <rte_ethdev.h>
 #include <rte_kvargs.h>
 
+#include "devargs.h"
+#include "folder.h"
+#include "place.h"
+
 #define RELAYS_MAX 32
 #define GUESTS_MAX 16
 #define BACKLOG 64
@@ -219,7 +223,7 @@ struct guest {
 
 struct relays {
 	int wake_fd;
-	char folder[32];
+	struct folder folder; /* of the private sockets */
 	uint32_t nb, nb_doors;
 	struct relay relay[RELAYS_MAX];
 	struct door door[RELAYS_MAX];
@@ -755,7 +759,7 @@ void relays_destroy(struct relays *rs)
 	for (uint32_t i = 0; i < GUESTS_MAX; i++)
 		close_fd(&rs->guest[i].fd);
 	close_fd(&rs->wake_fd);
-	rmdir(rs->folder);
+	folder_remove(&rs->folder);
 	free(rs);
 }
 
@@ -769,9 +773,8 @@ struct relays *relays_create(void)
 		return NULL;
 	for (uint32_t i = 0; i < GUESTS_MAX; i++)
 		rs->guest[i].fd = -1;
-	strcpy(rs->folder, "/tmp/vnicd-XXXXXX");
 	rs->wake_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (rs->wake_fd >= 0 && mkdtemp(rs->folder) != NULL) /* for its owner only */
+	if (rs->wake_fd >= 0 && folder_make(&rs->folder) == 0)
 		return rs;
 	close_fd(&rs->wake_fd);
 	free(rs);
@@ -780,7 +783,7 @@ struct relays *relays_create(void)
 
 bool relay_wanted(const char *devargs)
 {
-	return strncmp(devargs, "net_memif", 9) == 0 && strchr(devargs, ',') != NULL;
+	return devargs_driver(devargs, "net_memif");
 }
 
 /* What of the devargs is ours; the rest, and the private socket, go to `own`. */
@@ -830,21 +833,6 @@ static socklen_t address(struct sockaddr_un *at, const char *name, bool abstract
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
 }
 
-/* A socket that nobody listens on is left from a program that was killed. */
-static bool is_stale(const struct sockaddr_un *at)
-{
-	struct stat st;
-	int fd;
-	bool stale;
-
-	if (at->sun_path[0] == '\0' || lstat(at->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	fd = new_socket();
-	stale = connect(fd, (const struct sockaddr *)at, sizeof(*at)) != 0 && errno == ECONNREFUSED;
-	close_fd(&fd);
-	return stale;
-}
-
 static int fail(char *why, size_t len, const struct relay *r, const char *what, const char *cure)
 {
 	snprintf(why, len, "memif socket %s: %s; %s", r->place, what, cure);
@@ -858,14 +846,11 @@ static int listen_at(int *fd, const struct sockaddr_un *at, socklen_t len)
 	*fd = new_socket();
 	if (*fd < 0)
 		return -errno;
-	rc = bind(*fd, (const struct sockaddr *)at, len);
-	if (rc != 0 && errno == EADDRINUSE && is_stale(at)) {
-		unlink(at->sun_path);
-		rc = bind(*fd, (const struct sockaddr *)at, len);
-	}
-	if (rc == 0 && listen(*fd, BACKLOG) == 0)
+	rc = place_bind(*fd, at, len);
+	if (rc == 0 && listen(*fd, BACKLOG) != 0)
+		rc = -errno;
+	if (rc == 0)
 		return 0;
-	rc = -errno;
 	close_fd(fd);
 	return rc;
 }
@@ -888,11 +873,8 @@ static int open_door(struct relays *rs, struct relay *r, char *why, size_t len)
 	if (r->door != NULL)
 		return 0;
 	rc = listen_at(&door->fd, &r->at, r->at_len);
-	if (rc == -EADDRINUSE)
-		return fail(why, len, r, "is in use",
-			    "stop the program that listens there, remove the file, or use another path");
 	if (rc != 0)
-		return fail(why, len, r, strerror(-rc), "use a path in a folder that this user may write to");
+		return fail(why, len, r, place_error(rc), place_cure(rc));
 	door->at = r->at;
 	watch(rs, door->fd);
 	r->door = door;
@@ -906,13 +888,13 @@ static int open_own(struct relays *rs, struct relay *r, char *why, size_t len)
 	char path[64];
 	int rc;
 
-	snprintf(path, sizeof(path), "%s/%u", rs->folder, rs->nb);
+	snprintf(path, sizeof(path), "%s/%u", rs->folder.path, rs->nb);
 	address(&r->own, path, false);
 	if (r->server)
 		return 0;
 	rc = listen_at(&r->own_fd, &r->own, sizeof(r->own));
 	if (rc != 0)
-		return fail(why, len, r, strerror(-rc), "raise the limit of open files");
+		return fail(why, len, r, place_error(rc), place_cure(rc));
 	watch(rs, r->own_fd);
 	return 0;
 }
@@ -924,7 +906,7 @@ static int make(struct relays *rs, struct relay *r, const struct arguments *a, c
 	snprintf(r->place, sizeof(r->place), "%s", a->socket);
 	snprintf(r->secret, sizeof(r->secret), "%s", a->secret != NULL ? a->secret : "");
 	if (strlen(a->socket) + a->abstract >= sizeof(r->place))
-		return fail(why, len, r, "too long", "use a path of at most 107 characters");
+		return fail(why, len, r, place_error(-ENAMETOOLONG), place_cure(-ENAMETOOLONG));
 	r->at_len = address(&r->at, a->socket, a->abstract);
 	if (open_own(rs, r, why, len) != 0)
 		return -1;
@@ -949,7 +931,7 @@ struct relay *relays_add(struct relays *rs, const char *devargs, char own[RELAY_
 	}
 	memcpy(own, devargs, name);
 	a.used = name;
-	list = rte_kvargs_parse(devargs + name + 1, NULL);
+	list = rte_kvargs_parse(devargs[name] == ',' ? devargs + name + 1 : "role=client", NULL);
 	rc = list == NULL ? -1 : rte_kvargs_process(list, NULL, sort_argument, &a);
 	if (rc != 0)
 		snprintf(why, len, "its arguments are not KEY=VALUE[,KEY=VALUE]...; see memif in DPDK's guide");

@@ -21,7 +21,7 @@
 struct relays;
 struct relay;
 
-/* Is it a memif device, with arguments of its own? */
+/* Is it a memif device? */
 bool relay_wanted(const char *devargs);
 
 /* NULL: no memory, no descriptors, or no folder for the private sockets. */

@@ -19,6 +19,7 @@
 
 #include "command.h"
 #include "flow.h"
+#include "place.h"
 
 #define CLIENTS 16
 #define LINE 256
@@ -303,16 +304,6 @@ bool vnicd_socket_poll(struct vnicd *d, int wait_ms)
 	return true;
 }
 
-/* A socket that nobody listens on is left from a daemon that was killed. */
-static bool is_stale(const struct sockaddr_un *at)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool stale = connect(fd, (const struct sockaddr *)at, sizeof(*at)) != 0 && errno == ECONNREFUSED;
-
-	close(fd);
-	return stale;
-}
-
 static int fail(struct vnicd *d, const char *what, const char *cure)
 {
 	snprintf(d->why, sizeof(d->why), "%s: vnicd: control = %s: %s: %s", d->conf.path,
@@ -327,22 +318,16 @@ static int listen_at(struct vnicd *d, struct vnicd_socket *s)
 	int rc;
 
 	if (strlen(d->conf.global.control) >= sizeof(at.sun_path))
-		return fail(d, "longer than a socket's path may be", "use a path of at most 107 characters");
+		return fail(d, "longer than a socket's path may be", place_cure(-ENAMETOOLONG));
 	strcpy(at.sun_path, d->conf.global.control);
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
-		return fail(d, strerror(errno), "raise the limit of open files");
+		return fail(d, strerror(errno), place_cure(-errno));
 	mask = umask(0177); /* for its owner only */
-	rc = bind(s->fd, (struct sockaddr *)&at, sizeof(at));
-	if (rc != 0 && errno == EADDRINUSE && is_stale(&at)) {
-		unlink(at.sun_path);
-		rc = bind(s->fd, (struct sockaddr *)&at, sizeof(at));
-	}
+	rc = place_bind(s->fd, &at, sizeof(at));
 	umask(mask);
-	if (rc != 0 && errno == EADDRINUSE)
-		return fail(d, "is in use", "stop the other daemon, remove the file, or use another path");
 	if (rc != 0)
-		return fail(d, strerror(errno), "use a path in a folder that this user may write to");
+		return fail(d, place_error(rc), place_cure(rc));
 	strcpy(s->path, at.sun_path);
 	return listen(s->fd, BACKLOG) == 0 ? 0 : fail(d, strerror(errno), "use another path");
 }

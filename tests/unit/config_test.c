@@ -431,6 +431,30 @@ static void bounds(void **state)
 
 /* ---- forms that are accepted ---- */
 
+/* What two ports may both name. */
+static void shared_things(void **state)
+{
+	static const char *const good[][2] = {
+		{"net_memif0,role=server,socket=s", "net_memif1,role=server,socket=s,id=1"},
+		{"net_memif0,role=server,socket=s", "net_memif1,socket=s"},
+		{"net_af_xdp0,iface=e", "net_af_xdp1,iface=e,start_queue=1"},
+		{"net_vhost0,iface=s", "net_virtio_user0,path=s"},
+		{"net_virtio_user0,path=/dev/vhost-net", "net_virtio_user1,path=/dev/vhost-net"},
+		{"net_tap0,iface=t", "net_af_packet0,iface=t"},
+		{"net_tap0", "net_tap1"},
+		{"net_pcap0,tx_pcap=f", "net_pcap1,tx_pcap=f"},
+	};
+	struct fixture *f = *state;
+	char text[256];
+
+	for (uint32_t i = 0; i < RTE_DIM(good); i++) {
+		snprintf(text, sizeof(text), "[adapter a0]\nport = x\n[face f0]\nport = %s\n[face f1]\nport = %s\n",
+			 good[i][0], good[i][1]);
+		run_file(f, text);
+		run_expect(f);
+	}
+}
+
 static void accepted_forms(void **state)
 {
 	static const char *const good[] = {
@@ -455,7 +479,7 @@ static void accepted_forms(void **state)
 	memset(x, 'x', 255);
 	x[255] = '\0';
 	snprintf(long_file, sizeof(long_file), "#%.*s%.*s\n[adapter a0]\nport = %s\n[face f0]\n"
-		 "port = %s", 255, x, CONF_LINE_MAX - 256, x, x, x);
+		 "port = y%s", 255, x, CONF_LINE_MAX - 256, x, x, x + 1);
 	run_file(f, long_file); /* the longest line, the longest value, also at the end */
 	run_expect(f);
 	assert_int_equal(strlen(f->conf.adapter[0].port), 255);
@@ -610,6 +634,14 @@ static void whole_errors(void **state)
 {
 	static const struct wrong wrong[] = {
 		{BASE "adapter = a1\n", 6, "unknown adapter 'a1'; adapters are a0\n"},
+		{"[adapter a0]\nport = x\n[face f0]\nport = y\n[face f1]\nport = x,a=b\n", 6,
+		 "port: device x is adapter a0's already; give each its own"},
+		{"[adapter a0]\nport = net_af_packet0,iface=e\n[face f0]\nport = net_af_xdp0,iface=e\n", 4,
+		 "port: interface e is adapter a0's already"},
+		{"[adapter a0]\nport = x\n[face f0]\nport = net_vhost0,iface=/s\n[face f1]\n"
+		 "port = net_vhost1,queues=1,iface=/s,client=0\n", 6, "port: socket /s is face f0's already"},
+		{"[adapter a0]\nport = x\n[face f0]\nport = net_memif0,role=server,socket=s\n[face f1]\n"
+		 "port = net_memif1,socket=s,role=server,id=0\n", 6, "port: socket s is face f0's already"},
 		{BASE "[adapter a1]\nport = x\n", 4,
 		 "no adapter in this [face], and there are 2; add adapter = one of a0, a1\n"},
 		{"[adapter a0]\nport = x\nqueues = 1\n[face f0]\nport = x\n\n[face f1]\nport = y\n",
@@ -1153,7 +1185,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(defaults), TEST(all_values), TEST(bounds), TEST(layers), TEST(shares),
-		TEST(accepted_forms), TEST(many_sections), TEST(pipe_read),
+		TEST(accepted_forms), TEST(shared_things), TEST(many_sections), TEST(pipe_read),
 		TEST(section_errors), TEST(key_errors), TEST(value_errors), TEST(whole_errors),
 		TEST(list_length), TEST(rule_errors), TEST(raw_errors), TEST(large_files), TEST(path_errors),
 		TEST(permission), TEST(set_values), TEST(set_errors), TEST(long_options),

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# hostile.py - input that cannot be: sockets, devices, folders; one line each, and nothing of anyone's lost
+# usage: hostile.py VNICD CASE [TIMES]      CASE: a function case_... below
+import glob
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+VNICD = os.path.abspath(sys.argv[1])
+TIMES = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+WORK = tempfile.mkdtemp()
+BELOW = "[adapter a]\nport = net_null0,no-rx=1\n"
+started = []
+
+
+def command(config, eal=(), prefix=""):
+    with open(WORK + "/c.ini", "w") as f:
+        f.write(config)
+    return [VNICD, "--no-pci", "--no-huge", "-m", "128", "--file-prefix",
+            "vnichostile%d%s" % (os.getpid(), prefix), *eal, "--", "-c", WORK + "/c.ini", "--progress", "no"]
+
+
+def refused(config, pattern, eal=()):
+    p = subprocess.run(command(config, eal, "b"), capture_output=True, text=True, timeout=60, cwd=WORK)
+    assert p.returncode == 1 and len(p.stderr.splitlines()) == 1, (config, p)
+    assert re.search(pattern, p.stderr), (pattern, p.stderr)
+
+
+def begin(config):
+    p = subprocess.Popen(command(config), stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK)
+    started.append(p)
+    return p
+
+
+def until(what, why, seconds=30):
+    deadline = time.time() + seconds
+    while not what():
+        assert all(p.poll() in (None, 0, -signal.SIGKILL) for p in started), open(WORK + "/err").read()
+        assert time.time() < deadline, (why, open(WORK + "/err").read())
+        time.sleep(0.01)
+
+
+def listens(path):
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(path)
+        return True
+    except OSError as e:
+        return "wrong type" in str(e)  # a memif's is of packets
+    finally:
+        s.close()
+
+
+def finish(p):
+    p.send_signal(signal.SIGINT)
+    assert p.wait(60) == 0, open(WORK + "/err").read()
+
+
+# Each kind of socket that vnicd makes, at a path.
+PLACES = {
+    "control": "[vnicd]\ncontrol = %s\n" + BELOW + "[face f]\nport = net_null1\n",
+    "memif": BELOW + "[face f]\nport = net_memif0,role=server,socket=%s,socket-abstract=no\n",
+    "vhost": BELOW + "[face f]\nport = net_vhost0,iface=%s\n",
+}
+
+
+def places(config):
+    """What may be at the path, and what is said then."""
+    path = WORK + "/s"
+    refused(config % (WORK + "/none/s"), "No such file or directory; use a path|No such file or directory: use a path")
+    refused(config % ("/tmp/" + "x" * 120), "at most 107 characters")
+    with open(path, "w") as f:
+        f.write("mine")
+    refused(config % (path + "/s"), "Not a directory. use a path")
+    refused(config % path, "is in use")
+    assert open(path).read() == "mine", "a file of the user's is gone"
+    os.unlink(path)
+    os.mkdir(path)
+    refused(config % path, "is in use")
+    os.rmdir(path)
+    os.symlink(WORK + "/nowhere", path)
+    refused(config % path, "is in use")
+    assert os.path.islink(path)
+    os.unlink(path)
+    live = socket.socket(socket.AF_UNIX)
+    live.bind(path)
+    live.listen()
+    refused(config % path, "is in use")
+    assert listens(path), "a living socket is gone"
+    live.close()  # dead now: it is taken over
+    p = begin(config % path)
+    until(lambda: listens(path), "it does not listen")
+    p.kill()
+    p.wait()
+    assert os.path.exists(path)
+    p = begin(config % path)
+    until(lambda: listens(path), "it does not take over what a killed one left")
+    finish(p)
+    assert not os.path.exists(path), "the socket is left behind"
+
+
+def case_control():
+    places(PLACES["control"])
+
+
+def case_memif():
+    places(PLACES["memif"])
+
+
+def case_vhost():
+    places(PLACES["vhost"])
+
+
+def case_forbidden():
+    """A folder that this user may not write to."""
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        print("skip: needs root, and setpriv of util-linux, to become somebody else")
+        sys.exit(77)
+    os.chmod(WORK, 0o755)
+    os.mkdir(WORK + "/run", 0o755)
+    os.chown(WORK + "/run", 65534, 65534)
+    for config in PLACES.values():
+        args = command(config % (WORK + "/s"))
+        p = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *args],
+                           capture_output=True, text=True, timeout=60, cwd="/",
+                           env=dict(os.environ, XDG_RUNTIME_DIR=WORK + "/run"))
+        assert p.returncode == 1 and len(p.stderr.splitlines()) == 1, p
+        assert re.search("Permission denied. use a path in a folder", p.stderr), p.stderr
+
+
+def case_twice():
+    """Two that name one thing, each named in the line; a memif that EAL has made."""
+    face = "[face %s]\nport = %s\n"
+    refused(BELOW + face % ("f", "net_null0"), r"c.ini:4: port: device net_null0 is adapter a's already")
+    refused(BELOW + face % ("f", "net_vhost0,iface=/s") + face % ("g", "net_vhost1,iface=/s"),
+            r"c.ini:6: port: socket /s is face f's already")
+    refused(BELOW + "[adapter b]\nport = net_null0\n" + face % ("f", "net_null1") + "adapter = b\n",
+            r"c.ini:4: port: device net_null0 is adapter a's already")
+    refused(BELOW + face % ("f", "net_af_packet0,iface=lo") + face % ("g", "net_af_packet1,iface=lo"),
+            r"c.ini:6: port: interface lo is face f's already")
+    memif = "net_memif0,role=server,socket=%s/s,socket-abstract=no" % WORK
+    refused(BELOW + face % ("f", memif), "face f: port net_memif0: EAL's --vdev has made this memif",
+            ("--vdev", memif))
+    refused(BELOW + face % ("f", "net_memif0"), "EAL's --vdev has made this memif", ("--vdev", memif))
+
+
+def case_killed():
+    """A daemon that is killed leaves private sockets, which the next removes; not those of the living."""
+    face = BELOW + "[face f]\nport = net_memif0,role=server,socket=%s/%s,socket-abstract=no\n"
+    own = lambda pid: {os.path.dirname(line.split()[-1]) for line in open("/proc/net/unix")
+                       if "/vnicd.memif-" in line and line.split()[6] in inodes(pid)}
+    dead = []
+    for _ in range(3):
+        p = begin(face % (WORK, "m"))
+        until(lambda: listens(WORK + "/m"), "it does not listen")
+        dead += own(p.pid)
+        p.kill()
+        p.wait()
+    assert len(set(dead)) == 3, dead
+    assert [os.path.exists(d) for d in dead] == [False, False, True], "what a dead one left is not removed"
+    p = begin(face % (WORK, "m"))
+    until(lambda: listens(WORK + "/m"), "it does not listen")
+    folder = own(p.pid).pop()
+    refused(face % (WORK, "m"), "is in use")
+    assert os.path.exists(folder + "/0") and not os.path.exists(dead[2]), "the living one's are gone"
+    finish(p)
+    assert not os.path.exists(folder)
+
+
+def inodes(pid):
+    found = set()
+    for fd in glob.glob("/proc/%d/fd/*" % pid):
+        try:
+            found |= set(re.findall(r"socket:\[(\d+)\]", os.readlink(fd)))
+        except FileNotFoundError:
+            pass
+    return found
+
+
+try:
+    globals()["case_" + sys.argv[2]]()
+    print("ok:", sys.argv[2])
+finally:
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    shutil.rmtree(WORK)
