@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * eal.h - start EAL quietly
+ * eal.h - start EAL quietly, stop it safely
  *
  * Main thread.
  */
@@ -10,6 +10,9 @@
 
 /* rte_eal_init(); on failure negative, and one line with cause and cure in `why`. */
 int eal_start(int argc, char **argv, char *why, size_t len);
+/* rte_eal_cleanup(), when EAL's interrupt thread has seen that all is closed. It is left out if that
+ * thread does not answer. */
+void eal_stop(void);
 /* How many of argv are EAL's, the program's name among them: all up to the first `--`; without
  * one only the name. */
 int eal_arguments(int argc, char **argv);

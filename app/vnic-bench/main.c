@@ -173,6 +173,6 @@ int main(int argc, char **argv)
 	if (rc == 0 && b.conf.plots != NULL)
 		rc = plots_draw(&b, b.conf.plots);
 	rc |= output_close(&b.out);
-	rte_eal_cleanup();
+	eal_stop();
 	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	rc = serve(d);
-	rte_eal_cleanup();
+	eal_stop();
 out:
 	free(d);
 	return rc;
