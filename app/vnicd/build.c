@@ -12,6 +12,7 @@
 
 #include "devargs.h"
 #include "hush.h"
+#include "ids.h"
 #include "place.h"
 
 #define MBUFS_SPARE 2048u
@@ -55,6 +56,17 @@ static int check_place(struct vnicd *d, const char *section, const char *devargs
 		    place_error(rc), place_cure(rc));
 }
 
+/* What is no error, and slow. */
+static void warn_of(const char *section, const char *devargs)
+{
+	char bypass[CONF_TEXT];
+
+	if (devargs_driver(devargs, "net_af_packet") &&
+	    devargs_value(devargs, "qdisc_bypass", bypass, sizeof(bypass)) && atoi(bypass) == 0)
+		fprintf(stderr, "vnicd: %s: with qdisc_bypass=0 its driver, and the lcore, sleeps in the kernel "
+			"while the interface's qdisc is full; leave it out\n", section);
+}
+
 static int open_one(struct vnicd *d, const char *section, const char *devargs,
 		    const struct vnic_port_conf *conf, uint32_t nb_mbufs, uint16_t *port,
 		    struct relay **relay)
@@ -73,8 +85,10 @@ static int open_one(struct vnicd *d, const char *section, const char *devargs,
 	hush_begin(&h);
 	rc = vnic_port_open(devargs, conf, nb_mbufs, port, why, sizeof(why));
 	hush_end(&h, said);
-	if (rc == 0)
+	if (rc == 0) {
+		warn_of(section, devargs);
 		return 0;
+	}
 	cause = hush_cause(said);
 	if (cause == NULL)
 		return fail(d, "%s: %s: %s", d->conf.path, section, why);
@@ -244,6 +258,25 @@ static void find_unaddressed(const struct vnicd *d)
 	}
 }
 
+/* Bytes behind the end of every frame that the face's port has, or the adapter takes. */
+static void find_unmatched(const struct vnicd *d)
+{
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
+		const struct conf_face *f = &d->conf.face[i];
+		uint32_t most = vnic_adapter_max_frame(d->adapter[f->adapter_index].adapter);
+		struct vnic_port_info info;
+		char text[IDS_RULE_TEXT];
+
+		if (vnic_port_info_get(d->face[i].port, &info) == 0)
+			most = RTE_MIN(most, info.mtu + VNICD_HEADER + 2u * RTE_VLAN_HLEN);
+		for (uint32_t k = 0; k < f->nb_rules; k++)
+			if (f->rule[k].kind == VNIC_IDRULE_BYTES && f->rule[k].offset + f->rule[k].width > most)
+				fprintf(stderr, "vnicd: face %s: id: '%s' can never match, its frames have at most "
+					"%u bytes; choose a smaller offset, or a larger mtu\n", f->name,
+					ids_rule_text(&f->rule[k], text), most);
+	}
+}
+
 int vnicd_faces_create(struct vnicd *d)
 {
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
@@ -270,6 +303,7 @@ int vnicd_faces_create(struct vnicd *d)
 			.nbls = (uint32_t)f->limit, .cancels_per_s = (uint32_t)f->cancel_limit});
 	}
 	find_unaddressed(d);
+	find_unmatched(d);
 	vnicd_links_compare(d);
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
 		rte_cpuset_t cpus = rte_lcore_cpuset(d->adapter[i].lcore);

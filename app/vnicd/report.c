@@ -82,13 +82,14 @@ static void row1(const char *name, uint64_t n)
 		printf("  %-20s %14" PRIu64 "\n", name, n);
 }
 
-/* Of a face whose ids are not all made by one rule: which made how many. */
+/* Of a face whose ids are not all made by one rule: which made how many, and which none. */
 static void id_rows(const struct conf_face *conf, const struct vnic_face_stats *f)
 {
 	char text[IDS_RULE_TEXT];
 
 	for (uint32_t i = 0; i < conf->nb_rules && (conf->nb_rules > 1 || f->unmarked != 0); i++)
-		printf("    id by %-16s %12" PRIu64 "\n", ids_rule_text(&conf->rule[i], text), f->matched[i]);
+		printf("    id by %-16s %12" PRIu64 "%s\n", ids_rule_text(&conf->rule[i], text), f->matched[i],
+		       f->matched[i] == 0 && f->received != 0 ? "  has never matched" : "");
 	if (f->unmarked != 0)
 		printf("    %-22s %12" PRIu64 "\n", "unmarked", f->unmarked);
 }

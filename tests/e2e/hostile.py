@@ -185,6 +185,31 @@ def case_exit():
         refused(PLACES["memif"] % (WORK + "/m") + "[face g]\nport = net_af_packet0,iface=nosuchif\n", "no such device")
 
 
+def case_rules():
+    """Rules that match nothing: a line at the start where it can be known, one at the end where not."""
+    p = subprocess.run([*command("[vnicd]\nseconds = 1\n[adapter a]\nport = net_null0,no-rx=1\n[face f]\n"
+                                 "port = net_null1\nid = bytes 1800 4, vlan 7, port 9\n")[:-1], "yes"],
+                       capture_output=True, text=True, timeout=90, cwd=WORK)
+    assert p.returncode == 0, p
+    assert len(re.findall("face f: id: 'bytes 1800 4' can never match, its frames have at most", p.stderr)) == 1, p
+    for rule in "bytes 1800 4", "vlan 7", "port 9":
+        assert re.search("id by %s +0  has never matched" % rule, p.stdout), p.stdout
+
+
+def case_mtu():
+    """Frames longer than the adapter takes, and up again longer than a face takes; among those that fit."""
+    p = subprocess.run([*command("[vnicd]\nseconds = 1\n[adapter a]\nport = net_null0,no-rx=1\nlocal = yes\n"
+                                 "max_frame = 1000\n[face f]\nport = net_null1,size=1400\n"
+                                 "mac = 02:00:00:00:00:01\n[face g]\nport = net_null2,size=900\n"
+                                 "mac = 02:00:00:00:00:02\n")[:-1], "yes"],
+                       capture_output=True, text=True, timeout=90, cwd=WORK)
+    assert p.returncode == 0, p
+    assert "face f: its MTU of 1500 is more than adapter a takes: frames above 1000 bytes are refused" in p.stderr, p
+    rows = {m[1]: list(map(int, m[2].split())) for m in re.finditer(r"^  (.+?) {2,}((?:\d+ *)+)$", p.stdout, re.M)}
+    assert rows["invalid length"][0] == rows["rejected"][0] == rows["f"][0] > 0, p.stdout
+    assert rows["f"][1] == 0 and rows["g"][1] == rows["g"][0] == rows["sent"][0] > 0, p.stdout
+
+
 def inodes(pid):
     found = set()
     for fd in glob.glob("/proc/%d/fd/*" % pid):
