@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# hosts.py - what tests of vnicd under the kernel's own network have in common: network namespaces
+# as hosts, a vnicd of their own between them, and that nothing of it stays
+#
+# For one process with one case: "CASE.py VNICD NAME", whose last line is main(globals()).
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+VNICD = os.path.abspath(sys.argv[1])
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+WORK = tempfile.mkdtemp()
+CONTROL = WORK + "/control"
+TAG = "%05d" % (os.getpid() % 100000)
+PREFIX = "vnic%s%s" % (os.path.basename(sys.argv[0])[:3], TAG)
+started, spaces, links = [], [], []
+
+
+def skip(why):
+    print("skip:", why)
+    sys.exit(77)
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def must(*command):
+    p = run(*command)
+    assert p.returncode == 0, (command, p.stdout, p.stderr)
+    return p.stdout
+
+
+def mac(n):
+    return "02:00:00:00:%02x:%02x" % (os.getpid() % 256, n)
+
+
+class Space:
+    """A network namespace with one interface at ADDRESS."""
+
+    def __init__(self, n):
+        self.name, self.n = "vrx%d%s" % (n, TAG), n
+        self.address = "198.51.100.%d" % n
+        if run("ip", "netns", "add", self.name).returncode != 0:
+            skip("no network namespaces here")
+        spaces.append(self.name)
+        p = self.run("true")
+        if p.returncode != 0:
+            skip("no command runs in a network namespace here: " + p.stderr.strip())
+
+    def run(self, *command):
+        return run("ip", "netns", "exec", self.name, *command)
+
+    def veth(self):
+        """Its interface is the far end of one here, whose name is returned."""
+        here, there = "va%d%s" % (self.n, TAG), "vb%d%s" % (self.n, TAG)
+        must("ip", "link", "add", here, "type", "veth", "peer", "name", there, "netns", self.name)
+        links.append(here)
+        # what the kernel itself would say here is no traffic of ours
+        run("sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % here)
+        must("ip", "link", "set", here, "up")
+        self.up(there)
+        return here
+
+    def tap(self):
+        """The name of the tap that vnicd makes; take() brings it here."""
+        return "vt%d%s" % (self.n, TAG)
+
+    def take(self):
+        must("ip", "link", "set", self.tap(), "netns", self.name)
+        self.up(self.tap())
+
+    def up(self, name):
+        ip = ["ip", "-n", self.name]
+        self.run("sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % name)
+        must(*ip, "link", "set", name, "address", mac(self.n))
+        must(*ip, "addr", "add", self.address + "/24", "dev", name)
+        must(*ip, "link", "set", name, "up")
+
+    def ping(self, other, count=20, least=18):
+        # the kernel drops what an interface sends until it has seen to its carrier, up to a second
+        for _ in range(20 if least is not None else 0):
+            if self.run("ping", "-c", "1", "-W", "0.3", other.address).returncode == 0:
+                break
+        p = self.run("ping", "-c", str(count), "-i", "0.02", "-W", "2", other.address)
+        got = int(re.search(r"(\d+) received", p.stdout)[1]) if "received" in p.stdout else 0
+        print("%s -> %s: %d of %d" % (self.address, other.address, got, count))
+        if least is not None:
+            assert got >= least, p.stdout + p.stderr
+        return got
+
+
+class Daemon:
+    def __init__(self, config):
+        path = WORK + "/c.ini"
+        with open(path, "w") as f:
+            f.write("[vnicd]\ncontrol = %s\nseconds = 0\n%s" % (CONTROL, config))
+        lcores = must("bash", "-c", ". %s/app/setup.sh; lcore_map 1" % ROOT).strip()
+        self.process = subprocess.Popen(
+            [VNICD, "--no-pci", "--no-huge", "-m", "512", "--file-prefix", PREFIX,
+             "--lcores", lcores, "--", "-c", path],
+            stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK)
+        started.append(self.process)
+        deadline = time.time() + 30
+        while " 1 s " not in open(WORK + "/out").read():
+            assert self.process.poll() is None, open(WORK + "/err").read()
+            assert time.time() < deadline, "no progress line"
+            time.sleep(0.1)
+
+    def ask(self, line):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(CONTROL)
+            s.sendall(line.encode() + b"\n")
+            return json.loads(s.makefile("r").readline())
+
+    def end(self):
+        """Its tables: rows of the adapter, and of each face what went up. vnicd itself checks
+        the accounts and says so by its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        rc = self.process.wait(60)
+        out = open(WORK + "/out").read()
+        assert rc == 0, (rc, out[-3000:], open(WORK + "/err").read())
+        rows, up, part = {}, {}, None
+        for line in out.splitlines():
+            if re.match(r"(adapter|face)", line):
+                part = "up" if line.startswith("face, upward") else line.split()[0]
+            elif part == "adapter" and (m := re.match(r"  (\S.*?) {2,}(\d+)", line)):
+                rows[m[1]] = int(m[2])
+            elif part == "up" and (m := re.match(r"  (\S+)((?: +\d+){5})$", line)):
+                up[m[1]] = dict(zip(("received", "delivered", "full", "memory", "dropped"),
+                                    map(int, m[2].split())))
+        print(rows, up)
+        return rows, up
+
+
+def need():
+    if os.getuid() != 0:
+        skip("namespaces need root")
+    if not os.path.exists("/dev/net/tun"):
+        skip("no /dev/net/tun")
+    if run("ping", "-c", "1", "-W", "1", "127.0.0.1").returncode not in (0, 1):
+        skip("no ping here; apt-get install -y iputils-ping")
+
+
+def refused(config, pattern):
+    with open(WORK + "/c.ini", "w") as f:
+        f.write(config)
+    p = run(VNICD, "--no-pci", "--no-huge", "-m", "256", "--file-prefix", PREFIX, "--",
+            "-c", WORK + "/c.ini")
+    errors = p.stderr.splitlines()
+    assert p.returncode > 0 and len(errors) == 1 and re.search(pattern, errors[0]), (pattern, p)
+
+
+def clean():
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    for name in links:
+        run("ip", "link", "del", name)
+    for name in spaces:
+        run("ip", "netns", "del", name)
+    run("rm", "-rf", WORK)
+
+
+def main(cases):
+    """Run the case that the command line names; a time-out cleans up, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    try:
+        cases["case_" + sys.argv[2]]()
+        print("ok:", sys.argv[2])
+    finally:
+        clean()
