@@ -3,6 +3,7 @@
 # as hosts, a vnicd of their own between them, and that nothing of it stays
 #
 # For one process with one case: "CASE.py VNICD NAME", whose last line is main(globals()).
+import ctypes
 import json
 import os
 import re
@@ -41,6 +42,11 @@ def mac(n):
     return "02:00:00:00:%02x:%02x" % (os.getpid() % 256, n)
 
 
+def enter(namespace):
+    if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
 class Space:
     """A network namespace with one interface at ADDRESS."""
 
@@ -56,6 +62,21 @@ class Space:
 
     def run(self, *command):
         return run("ip", "netns", "exec", self.name, *command)
+
+    def start(self, *command):
+        p = subprocess.Popen(["ip", "netns", "exec", self.name, *command], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        started.append(p)
+        return p
+
+    def socket(self, *kind):
+        """A socket of this process in the namespace; of the main thread only."""
+        with open("/proc/self/ns/net") as home, open("/run/netns/" + self.name) as there:
+            enter(there)
+            try:
+                return socket.socket(*kind)
+            finally:
+                enter(home)
 
     def veth(self):
         """Its interface is the far end of one here, whose name is returned."""
@@ -107,7 +128,8 @@ class Daemon:
              "--lcores", lcores, "--", "-c", path],
             stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK)
         started.append(self.process)
-        deadline = time.time() + 30
+        self.telemetry = None
+        deadline = time.time() + 60
         while " 1 s " not in open(WORK + "/out").read():
             assert self.process.poll() is None, open(WORK + "/err").read()
             assert time.time() < deadline, "no progress line"
@@ -118,6 +140,16 @@ class Daemon:
             s.connect(CONTROL)
             s.sendall(line.encode() + b"\n")
             return json.loads(s.makefile("r").readline())
+
+    def query(self, command):
+        """The answer of telemetry to /vnic/COMMAND."""
+        if self.telemetry is None:
+            self.telemetry = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.telemetry.settimeout(10)
+            self.telemetry.connect("/var/run/dpdk/%s/dpdk_telemetry.v2" % PREFIX)
+            self.telemetry.recv(1024)
+        self.telemetry.send(b"/vnic/" + command.encode())
+        return json.loads(self.telemetry.recv(65536))["/vnic/" + command.split(",")[0]]
 
     def end(self):
         """Its tables: rows of the adapter, and of each face what went up. vnicd itself checks
