@@ -85,7 +85,7 @@ class Space:
         links.append(here)
         # what the kernel itself would say here is no traffic of ours
         run("sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % here)
-        must("ip", "link", "set", here, "up")
+        must("ip", "link", "set", here, "arp", "off", "up")
         self.up(there)
         return here
 
