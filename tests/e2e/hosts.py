@@ -118,15 +118,16 @@ class Space:
 
 
 class Daemon:
-    def __init__(self, config):
+    def __init__(self, config, memory=("--no-huge", "-m", "512")):
         path = WORK + "/c.ini"
         with open(path, "w") as f:
             f.write("[vnicd]\ncontrol = %s\nseconds = 0\n%s" % (CONTROL, config))
         lcores = must("bash", "-c", ". %s/app/setup.sh; lcore_map 1" % ROOT).strip()
         self.process = subprocess.Popen(
-            [VNICD, "--no-pci", "--no-huge", "-m", "512", "--file-prefix", PREFIX,
-             "--lcores", lcores, "--", "-c", path],
-            stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK)
+            [VNICD, "--no-pci", *memory, "--file-prefix", PREFIX, "--lcores", lcores, "--", "-c", path],
+            stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK,
+            env=dict(os.environ, XDG_RUNTIME_DIR=WORK))
+        self.process.label, self.process.files = "vnicd", (WORK + "/out", WORK + "/err")
         started.append(self.process)
         self.telemetry = None
         deadline = time.time() + 60
@@ -183,7 +184,7 @@ def need():
 def refused(config, pattern):
     with open(WORK + "/c.ini", "w") as f:
         f.write(config)
-    p = run(VNICD, "--no-pci", "--no-huge", "-m", "256", "--file-prefix", PREFIX, "--",
+    p = run(VNICD, "--no-pci", "--no-huge", "-m", "256", "--file-prefix", PREFIX + "r", "--",  # one may run
             "-c", WORK + "/c.ini")
     errors = p.stderr.splitlines()
     assert p.returncode > 0 and len(errors) == 1 and re.search(pattern, errors[0]), (pattern, p)
