@@ -60,7 +60,7 @@ class Daemon(hosts.Daemon):
     def __init__(self, config, memory=("--no-huge", "-m", "256")):
         super().__init__(config, memory)
         self.telemetry = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.telemetry.settimeout(10)
+        self.telemetry.settimeout(30)
         runtime = "/var/run" if os.getuid() == 0 else WORK
         self.telemetry.connect(glob.glob("%s/dpdk/%s/dpdk_telemetry.v2*" % (runtime, PREFIX))[0])
         self.telemetry.recv(1024)
