@@ -51,6 +51,7 @@ struct vnic_face {
 	uint16_t turn; /* the queue that is polled first */
 	uint16_t burst;
 	uint16_t nbl_packets;
+	uint32_t longest; /* above it the port's driver cuts frames off, 0: it does not */
 	_Atomic bool receive;
 	struct vnic__hold hold;
 	_Atomic uint64_t count[F_COUNTS]; /* one writer, read relaxed */
@@ -101,6 +102,18 @@ static bool open_up(struct vnic_face *f, const struct vnic_face_conf *conf)
 	return f->receiver != NULL;
 }
 
+/* net_af_packet hands over, and does not say so, the first part of a frame that its ring's frames
+ * do not hold; they hold one of its MTU. */
+static uint32_t longest(uint16_t port, const struct rte_eth_dev_info *info)
+{
+	uint16_t mtu = RTE_ETHER_MTU;
+
+	if (strcmp(info->driver_name, "net_af_packet") != 0)
+		return 0;
+	rte_eth_dev_get_mtu(port, &mtu);
+	return (uint32_t)mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+}
+
 struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_face_conf *conf)
 {
 	uint16_t nb_queues = conf->nb_queues != 0 ? conf->nb_queues : 1;
@@ -124,6 +137,7 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 	f->nb_queues = nb_queues;
 	f->burst = conf->burst != 0 ? conf->burst : BURST_DEFAULT;
 	f->nbl_packets = conf->nbl_packets;
+	f->longest = longest(conf->port, &info);
 	f->ids = ids;
 	atomic_init(&f->receive, true);
 	/* as many NBLs as may be outstanding, so that none is ever lacking */
@@ -334,6 +348,22 @@ static uint16_t make_nbls(struct vnic_face *f, struct rte_mbuf **packet, uint16_
 	return k;
 }
 
+/* What may have been cut off is none of what was sent to us. */
+static uint16_t drop_cut(struct vnic_face *f, struct rte_mbuf **packet, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (likely(packet[i]->pkt_len <= f->longest))
+			packet[kept++] = packet[i];
+		else
+			rte_pktmbuf_free(packet[i]);
+	}
+	if (kept < n)
+		grow(f, F_DROPPED, n - kept);
+	return kept;
+}
+
 static uint32_t receive_queue(struct vnic_face *f, uint16_t queue)
 {
 	struct rte_mbuf *packet[VNIC_BURST_MAX];
@@ -345,6 +375,8 @@ static uint32_t receive_queue(struct vnic_face *f, uint16_t queue)
 		grow(f, F_BACKPRESSURE, 1);
 		vnic__limit_note(f->sender);
 	}
+	if (unlikely(f->longest != 0))
+		n = drop_cut(f, packet, n);
 	if (n == 0)
 		return 0;
 	if (vnic_nbl_alloc(f->pool, nbl, n) != 0) {

@@ -916,7 +916,8 @@ struct vnic_face_stats {
 	uint64_t sent;
 	uint64_t aborted;
 	uint64_t rejected;
-	uint64_t dropped;      /* received but not sent: no NBL */
+	uint64_t dropped;      /* received but not sent: no NBL, or longer than net_af_packet
+				  hands over whole */
 	uint64_t backpressure; /* polls that may have left packets in the port: queue full */
 	uint64_t unmarked;     /* received, not dropped, and no rule applied */
 	uint64_t matched[VNIC_IDRULES_MAX]; /* the same, by the rule that made the id */

@@ -603,6 +603,33 @@ def case_jumbo():
     assert rows["padded packets"] == sum(0 < len(x) < 60 for x in order), rows
 
 
+def case_cut():
+    """Of frames beyond its ring's net_af_packet hands over a part: that is dropped and counted, though
+    the adapter would take it; its neighbours lose nothing."""
+    wants()
+    a = Space(1)
+    d = Daemon("[adapter wire]\nport = net_pcap0,tx_pcap=%s/out.pcap\nmtu = 9000\n"
+               "[face f]\nport = net_af_packet1,iface=%s\n" % (WORK, a.veth()))
+    for space, name in ((), "va1"), (("-n", a.name), "vb1"):
+        must("ip", *space, "link", "set", name + TAG, "mtu", "9000")
+    out = a.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    out.bind(("vb1" + TAG, 0))
+    head = bytes.fromhex(mac(2).replace(":", "") + mac(1).replace(":", "") + "88b5")
+    sizes = (60, 1523, 100, 3000, 1522, 9014, 1514)
+    # the interface is there when the first arrives
+    until(lambda: out.send(head + bytes(46)) and d.query("stats,wire")["accepted_packets"] > 0, "nothing arrives")
+    time.sleep(0.1)
+    before = d.query("stats,wire")["accepted_packets"]
+    for n in sizes:
+        out.send(head + bytes(n - 14))
+    until(lambda: d.query("stats,wire")["accepted_packets"] >= before + 4, "not accepted")
+    rows, _ = d.end()
+    text = open(WORK + "/out").read()
+    face = re.search(r"(?m)^face .*\n  f +(\d+) +(\d+) +(\d+) +(\d+)$", text)
+    assert face and face[4] == "3", text[-3000:]
+    assert rows["accepted"] == rows["sent"] == before + 4, rows
+
+
 def case_refused():
     """What is more than a port to the kernel can take: one line."""
     wants()
