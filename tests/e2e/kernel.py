@@ -93,14 +93,15 @@ class Site:
         self.ask("drain wire 60000")
 
     def end(self):
-        """Nothing that was received was lost, here or in a socket of the kernel's."""
+        """Nothing that was received was lost, and the kernel found no wrong checksum."""
         up = self.d.query("receive,f")
         for k in "queue_full", "no_memory", "dropped", "flushed":
             assert up[k] == self.up[k], (self.up, up)
         for x in self.a, self.b:
+            # (iperf3 leaves what comes after its end)
             for line in re.findall(r"(?m)^Udp: (\D.*)\nUdp: (.*)$", x.run("cat", "/proc/net/snmp").stdout):
                 udp = dict(zip(line[0].split(), map(int, line[1].split())))
-                assert udp["RcvbufErrors"] == udp["InCsumErrors"] == udp["SndbufErrors"] == 0, udp
+                assert udp["InCsumErrors"] == 0, udp
         return self.d.end()
 
 
