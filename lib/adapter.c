@@ -118,6 +118,8 @@ static int open_port(struct vnic_adapter *a, const struct vnic_adapter_conf *con
 	a->tx_queue = conf->tx_queue;
 	a->max_frame = conf->max_frame != 0 ? conf->max_frame : default_max_frame(conf->port);
 	vnic__offload_init(&a->offload, conf->port, conf->tx_queue, a->max_frame);
+	if (conf->max_frame == 0)
+		a->offload.max_untagged -= RTE_VLAN_HLEN;
 	if (conf->local)
 		vnic__offload_here(&a->offload);
 	a->in_flight_kept = vnic__inflight_init(&a->inflight, a->port, a->tx_queue, conf->in_flight);
@@ -138,13 +140,16 @@ static int open_port(struct vnic_adapter *a, const struct vnic_adapter_conf *con
 /* What a layer's lower adapters all take; each fits frames to its own port. */
 static int open_layer(struct vnic_adapter *a, const struct vnic_adapter_conf *conf)
 {
-	a->max_frame = conf->max_frame != 0 ? conf->max_frame : FRAME_LIMIT;
+	uint32_t untagged;
+
+	a->max_frame = untagged = conf->max_frame != 0 ? conf->max_frame : FRAME_LIMIT;
 	for (uint32_t i = 0; i < conf->nb_lower; i++) {
 		a->max_frame = RTE_MIN(a->max_frame, conf->lower[i]->max_frame);
+		untagged = RTE_MIN(untagged, conf->lower[i]->offload.max_untagged);
 		a->height = RTE_MAX(a->height, conf->lower[i]->height + 1);
 		a->kept_below += conf->lower[i]->kept_below;
 	}
-	a->offload = (struct vnic__offload){.passes = true, .max_frame = a->max_frame,
+	a->offload = (struct vnic__offload){.passes = true, .max_frame = a->max_frame, .max_untagged = untagged,
 					    .max_segs = UINT16_MAX, .max_tso_segs = UINT16_MAX};
 	return vnic__layer_create(a, conf);
 }

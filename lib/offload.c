@@ -66,7 +66,7 @@ void vnic__offload_init(struct vnic__offload *o, uint16_t port, uint16_t queue, 
 	uint64_t offloads = configured(port, queue);
 	struct rte_eth_dev_info info;
 
-	*o = (struct vnic__offload){.port = port, .queue = queue, .max_frame = max_frame,
+	*o = (struct vnic__offload){.port = port, .queue = queue, .max_frame = max_frame, .max_untagged = max_frame,
 				    .max_segs = 1, .max_tso_segs = 1, .does_l4 = 1};
 	o->prepares = rte_eth_fp_ops[port].tx_pkt_prepare != NULL;
 	if (rte_eth_dev_info_get(port, &info) != 0)
@@ -224,22 +224,27 @@ static uint32_t read_headers(const struct rte_mbuf *m, struct vnic__wish *w)
 	return measure(m, w, ip_bytes);
 }
 
+/* Bytes of the tag that it asks for. */
+static uint32_t tag_of(const struct vnic__wish *w)
+{
+	return (w->flags & RTE_MBUF_F_TX_VLAN) != 0 ? TAG : 0;
+}
+
 /* A packet to be segmented: by whom, and whether its segments fit. One that is a single
  * segment only wants its checksums. */
 static uint32_t read_segments(const struct vnic__offload *o, const struct rte_mbuf *m,
 			      struct vnic__wish *w)
 {
 	uint32_t headers = (uint32_t)m->l2_len + m->l3_len + m->l4_len;
-	uint32_t tag = (w->flags & RTE_MBUF_F_TX_VLAN) != 0 ? TAG : 0;
+	uint32_t tag = tag_of(w), most = vnic__offload_most(o, m, tag);
 
 	if (m->tso_segsz == 0 || headers >= m->pkt_len)
 		return VNIC_STATUS_INVALID_PARAMETER;
 	if (m->pkt_len - headers <= m->tso_segsz) {
 		w->flags &= ~RTE_MBUF_F_TX_TCP_SEG;
-		return m->pkt_len + tag > o->max_frame ? VNIC_STATUS_INVALID_LENGTH :
-							 VNIC_STATUS_SUCCESS;
+		return m->pkt_len + tag > most ? VNIC_STATUS_INVALID_LENGTH : VNIC_STATUS_SUCCESS;
 	}
-	if (headers + m->tso_segsz + tag > o->max_frame)
+	if (headers + m->tso_segsz + tag > most)
 		return VNIC_STATUS_INVALID_LENGTH;
 	if (o->passes || (o->does & RTE_MBUF_F_TX_TCP_SEG) != 0)
 		return m->nb_segs > o->max_tso_segs ? VNIC_STATUS_INVALID_LENGTH : VNIC_STATUS_SUCCESS;
@@ -262,7 +267,7 @@ uint32_t vnic__offload_read(const struct vnic__offload *o, const struct rte_mbuf
 		w->flags |= RTE_MBUF_F_TX_TCP_CKSUM |
 			    ((w->flags & RTE_MBUF_F_TX_IPV4) != 0 ? RTE_MBUF_F_TX_IP_CKSUM : 0);
 		status = read_segments(o, m, w);
-	} else if (m->pkt_len + ((w->flags & RTE_MBUF_F_TX_VLAN) != 0 ? TAG : 0) > o->max_frame) {
+	} else if (m->pkt_len + tag_of(w) > vnic__offload_most(o, m, tag_of(w))) {
 		status = VNIC_STATUS_INVALID_LENGTH;
 	}
 	if (status != VNIC_STATUS_SUCCESS || o->passes)

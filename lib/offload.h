@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 
 #define VNIC__SEGMENTS_MAX 256 /* frames of one packet that is segmented here */
@@ -23,7 +24,8 @@
 struct vnic__offload {
 	uint16_t port;
 	uint16_t queue;
-	uint32_t max_frame;
+	uint32_t max_frame;    /* bytes, of a frame with a tag; */
+	uint32_t max_untagged; /* of one without */
 	uint16_t max_segs;     /* buffers of a frame */
 	uint16_t max_tso_segs; /* of a packet that the port segments */
 	bool passes;           /* a layer: whoever is below decides */
@@ -49,13 +51,24 @@ static inline bool vnic__offload_asked(const struct rte_mbuf *m)
 	return (m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK) != 0;
 }
 
+/* How long the packet's frame may be, which gets `tag` bytes more. */
+static inline uint32_t vnic__offload_most(const struct vnic__offload *o, const struct rte_mbuf *m,
+					  uint32_t tag)
+{
+	const struct rte_ether_hdr *ether = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+
+	return tag != 0 || (m->data_len >= sizeof(*ether) &&
+			    ether->ether_type == RTE_BE16(RTE_ETHER_TYPE_VLAN)) ? o->max_frame :
+										  o->max_untagged;
+}
+
 struct rte_eth_dev_info;
 
 /* Setup: the tx offloads, RTE_ETH_TX_OFFLOAD_*, that are worth asking the port for. Software
  * drivers write tags and sums into the packet itself, before they know that they can send it,
  * and some drop what they cannot: they are asked for chains alone. */
 uint64_t vnic__offload_wanted(const struct rte_eth_dev_info *info);
-/* Setup: what the configured port does. */
+/* Setup: what the configured port does; without a tag a frame may be as long as with one. */
 void vnic__offload_init(struct vnic__offload *o, uint16_t port, uint16_t queue, uint32_t max_frame);
 /* Setup: leave nothing to the port, for packets may go where it does not see them. */
 void vnic__offload_here(struct vnic__offload *o);

@@ -104,7 +104,7 @@ struct vnic_sender {
 	struct rte_ring *done_control; /* completions: control thread -> sender */
 	uint32_t depth;
 	uint32_t outstanding_max; /* so that no completion ring can overflow */
-	uint32_t max_frame;
+	uint32_t max_untagged; /* bytes of a frame without tag */
 	uint32_t nbl_packets; /* at most, of an NBL */
 	uint32_t slot;       /* index in the adapter */
 	uint16_t max_segs;   /* buffers of a frame that the port takes */

@@ -19,7 +19,7 @@ struct plain {
 
 static inline struct plain plain_of(const struct vnic_sender *s)
 {
-	return (struct plain){.more_than_min = s->max_frame - VNIC__FRAME_MIN,
+	return (struct plain){.more_than_min = s->max_untagged - VNIC__FRAME_MIN,
 			      .segs = s->max_segs};
 }
 
@@ -50,7 +50,8 @@ static uint32_t examine_packet(const struct vnic_sender *s, const struct rte_mbu
 		return VNIC_STATUS_INVALID_LENGTH;
 	if (vnic__offload_asked(m))
 		return vnic__offload_read(s->offload, m, &wish);
-	return m->pkt_len > s->max_frame ? VNIC_STATUS_INVALID_LENGTH : VNIC_STATUS_SUCCESS;
+	return m->pkt_len > vnic__offload_most(s->offload, m, 0) ? VNIC_STATUS_INVALID_LENGTH :
+								    VNIC_STATUS_SUCCESS;
 }
 
 /* Why an NBL cannot be sent, SUCCESS if it can. Notes whether a packet needs fitting. */

@@ -234,7 +234,7 @@ struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_n
 			return vnic__fail(ENOMEM);
 		s->slot = slot;
 		s->adapter = a;
-		s->max_frame = a->max_frame;
+		s->max_untagged = a->offload.max_untagged;
 		s->max_segs = a->offload.max_segs;
 		s->offload = &a->offload;
 		s->nbl_packets = vnic__adapter_nbl_packets(a);

@@ -319,7 +319,8 @@ struct vnic_adapter_conf {
 	uint16_t port;        /* a started ethdev port; its tx queue is this adapter's own */
 	uint16_t tx_queue;
 	uint16_t burst;       /* packets handed down at once, 1..VNIC_BURST_MAX; 0: 32 */
-	uint32_t max_frame;   /* bytes without checksum; 0: the port's MTU + 18 */
+	uint32_t max_frame;   /* bytes without checksum; 0: the port's MTU + 14, of a frame with an
+				 802.1Q tag + 18 */
 	uint32_t in_flight;   /* packets below that are not yet sent; 0: as many as the port
 	                         holds. See vnic_adapter_in_flight() */
 	struct vnic_pacing pacing;
@@ -383,7 +384,7 @@ enum vnic_in_flight {
 	VNIC_IN_FLIGHT_UNKNOWN, /* not kept: the port tells neither */
 };
 
-/* any: the longest frame that it takes, in bytes without checksum. */
+/* any: the longest frame that it takes, be it with a tag, in bytes without checksum. */
 uint32_t vnic_adapter_max_frame(const struct vnic_adapter *adapter);
 /* any: is the medium connected, by the last look at it? */
 bool vnic_adapter_link(const struct vnic_adapter *adapter);

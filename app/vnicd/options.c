@@ -69,7 +69,7 @@ static const struct conf_option adapter_options[] = {
 	{ENTRY(U64, conf_adapter, in_flight), RANGE(0, 65535, 0), .unit = "packets",
 	 .help = "most that the port may hold unsent, where no cancel reaches; 0: as it likes"},
 	{ENTRY(U64, conf_adapter, max_frame), RANGE(64, 16384, 0), .flags = CONF_OR_ZERO,
-	 .unit = "bytes", .help = "longest frame without checksum; 0: MTU + 18"},
+	 .unit = "bytes", .help = "longest frame without checksum; 0: MTU + 14, and 4 for a VLAN tag"},
 	{ENTRY(U64, conf_adapter, mtu), RANGE(68, 9600, 0), .flags = CONF_OR_ZERO,
 	 .unit = "bytes", .help = "MTU of the port; 0: as it is"},
 	{ENTRY(U64, conf_adapter, hang_s), RANGE(0, 3600, 20), .unit = "s",

@@ -127,7 +127,7 @@ static void open_adapter(struct bed *b)
 	struct vnic_adapter *lower[BED_LOWER_MAX];
 	struct vnic_adapter_conf conf = {
 		.name = bed_unique("nic", b->name), .burst = b->conf.burst,
-		.max_frame = b->conf.max_frame, .pacing = b->conf.pacing, .numa_node = -1,
+		.max_frame = b->conf.mtu_frame ? 0 : b->conf.max_frame, .pacing = b->conf.pacing, .numa_node = -1,
 		.lower = lower, .nb_lower = b->conf.nb_lower, .lower_depth = b->conf.lower_depth,
 		.lower_packets = b->conf.lower_packets, .driver = b->conf.ops};
 

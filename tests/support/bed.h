@@ -58,6 +58,7 @@ struct bed_conf {
 	uint32_t nb_mbufs;    /* [2048] */
 	uint16_t burst;       /* [32] */
 	uint32_t max_frame;   /* [1518] */
+	bool mtu_frame;       /* as the port's MTU has it, instead */
 	struct vnic_pacing pacing;
 	bool linear_only;    /* the port takes no chains */
 	uint64_t ring_start; /* where positions of the queues begin */

@@ -440,6 +440,42 @@ static void tags_alone(void **state)
 }
 
 /* More in the frame than the IP packet: it is left alone, and out of the sum. */
+/* By the port's MTU a frame with a tag is longer, one without is not: the kernel would
+ * throw it away. */
+static void room_for_a_tag_is_a_tags(void **state)
+{
+	static const struct {
+		uint16_t type;
+		uint32_t most; /* of 1,514 + 4 */
+		uint64_t flags;
+	} c[] = {{0x0800, 1514, 0}, {0x8100, 1518, 0}, {0x88a8, 1514, 0},
+		 {0x0800, 1514, RTE_MBUF_F_TX_VLAN}};
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++)
+		for (uint32_t more = 0; more < 2; more++) {
+			struct bed *b = open_bed(&(struct bed_conf){.mtu_frame = true});
+			struct rte_mbuf *m = chain_of(b->mbufs, c[i].most + more, 1);
+			uint8_t before[2000];
+
+			put16(rte_pktmbuf_mtod_offset(m, uint8_t *, 12), c[i].type);
+			memcpy(before, rte_pktmbuf_mtod(m, void *), m->pkt_len);
+			m->ol_flags |= c[i].flags;
+			send_by(b, 0, m);
+			bed_data(b);
+			if (more == 0) {
+				assert_int_equal(completed_by(b, 0, 1), VNIC_STATUS_SUCCESS);
+				assert_int_equal(drain(b, 0, BED_ROOM_ALL), 1);
+				free_wire(1);
+			} else {
+				assert_int_equal(completed_by(b, 0, 0), VNIC_STATUS_INVALID_LENGTH);
+				assert_memory_equal(rte_pktmbuf_mtod(m, void *), before, m->pkt_len);
+				rte_pktmbuf_free(m);
+			}
+			close_bed(b);
+		}
+}
+
 static void a_trailer_is_not_summed(void **state)
 {
 	struct bed *b = open_bed(NULL);
@@ -1110,6 +1146,7 @@ int main(void)
 		cmocka_unit_test(sums),
 		cmocka_unit_test(sums_with_options),
 		cmocka_unit_test(tags_alone),
+		cmocka_unit_test(room_for_a_tag_is_a_tags),
 		cmocka_unit_test(a_trailer_is_not_summed),
 		cmocka_unit_test(no_udp_sum_is_zero),
 		cmocka_unit_test(a_shared_buffer_is_copied),
