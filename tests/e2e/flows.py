@@ -158,7 +158,7 @@ def both(face, port):
     far.send(FLOWS, up * FLOWS, 100)
     aborted = cancel_some(d, 4, {0: by_flow, 1: by_id})
     settle(d, near, each * FLOWS)
-    until(lambda: d.look("/vnic/receive,f")["delivered"] == up * FLOWS, "it does not end", 30,
+    until(lambda: d.query("receive,f")["delivered"] == up * FLOWS, "it does not end", 30,
           [near.process, far.process, d.process])
     # nobody leaves before both have everything: a peer's end takes back what it has queued
     at_near, at_far = near.end(), far.end()

@@ -6,36 +6,21 @@ import glob
 import os
 import random
 import re
-import shutil
 import signal
+import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
-VNICD = os.path.abspath(sys.argv[1])
+from hosts import WORK, command, links, main, refused, run, skip, started, words
+
 TIMES = int(sys.argv[3]) if len(sys.argv) > 3 else 0
-WORK = tempfile.mkdtemp()
 BELOW = "[adapter a]\nport = net_null0,no-rx=1\n"
-started, links = [], []
-
-
-def command(config, eal=(), prefix=""):
-    with open(WORK + "/c.ini", "w") as f:
-        f.write(config)
-    return [VNICD, "--no-pci", "--no-huge", "-m", "128", "--file-prefix",
-            "vnichostile%d%s" % (os.getpid(), prefix), *eal, "--", "-c", WORK + "/c.ini", "--progress", "no"]
-
-
-def refused(config, pattern, eal=()):
-    p = subprocess.run(command(config, eal, "b"), capture_output=True, text=True, timeout=90, cwd=WORK)
-    assert p.returncode == 1 and len(p.stderr.splitlines()) == 1, (config, p)
-    assert re.search(pattern, p.stderr), (pattern, p.stderr)
 
 
 def begin(config):
-    p = subprocess.Popen(command(config), stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK)
+    p = subprocess.Popen([*command(config), "--progress", "no"], stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK)
     started.append(p)
     return p
 
@@ -43,8 +28,8 @@ def begin(config):
 def until(what, why, seconds=30):
     deadline = time.time() + seconds
     while not what():
-        assert all(p.poll() in (None, 0, -signal.SIGKILL) for p in started), open(WORK + "/err").read()
-        assert time.time() < deadline, (why, open(WORK + "/err").read())
+        assert all(p.poll() in (None, 0, -signal.SIGKILL) for p in started), words()
+        assert time.time() < deadline, (why, words())
         time.sleep(0.01)
 
 
@@ -61,7 +46,7 @@ def listens(path):
 
 def finish(p):
     p.send_signal(signal.SIGINT)
-    assert p.wait(60) == 0, open(WORK + "/err").read()
+    assert p.wait(60) == 0, words()
 
 
 # Each kind of socket that vnicd makes, at a path.
@@ -122,8 +107,7 @@ def case_vhost():
 def case_forbidden():
     """A folder that this user may not write to."""
     if os.getuid() != 0 or shutil.which("setpriv") is None:
-        print("skip: needs root, and setpriv of util-linux, to become somebody else")
-        sys.exit(77)
+        skip("needs root, and setpriv of util-linux, to become somebody else")
     os.chmod(WORK, 0o755)
     os.mkdir(WORK + "/run", 0o755)
     os.chown(WORK + "/run", 65534, 65534)
@@ -139,13 +123,13 @@ def case_forbidden():
 def case_twice():
     """Two that name one thing, each named in the line; a memif that EAL has made."""
     face = "[face %s]\nport = %s\n"
-    refused(BELOW + face % ("f", "net_null0"), r"c.ini:4: port: device net_null0 is adapter a's already")
+    refused(BELOW + face % ("f", "net_null0"), r"r.ini:4: port: device net_null0 is adapter a's already")
     refused(BELOW + face % ("f", "net_vhost0,iface=/s") + face % ("g", "net_vhost1,iface=/s"),
-            r"c.ini:6: port: socket /s is face f's already")
+            r"r.ini:6: port: socket /s is face f's already")
     refused(BELOW + "[adapter b]\nport = net_null0\n" + face % ("f", "net_null1") + "adapter = b\n",
-            r"c.ini:4: port: device net_null0 is adapter a's already")
+            r"r.ini:4: port: device net_null0 is adapter a's already")
     refused(BELOW + face % ("f", "net_af_packet0,iface=lo") + face % ("g", "net_af_packet1,iface=lo"),
-            r"c.ini:6: port: interface lo is face f's already")
+            r"r.ini:6: port: interface lo is face f's already")
     memif = "net_memif0,role=server,socket=%s/s,socket-abstract=no" % WORK
     refused(BELOW + face % ("f", memif), "face f: port net_memif0: EAL's --vdev has made this memif",
             ("--vdev", memif))
@@ -179,8 +163,7 @@ def case_exit():
     """A closed memif leaves EAL's interrupt thread something to look at, which EAL's clean-up unmaps."""
     late = os.environ.get("LATE")
     if late is None:
-        print("skip: LATE is not set; it names late.c's library, which slows that thread down")
-        sys.exit(77)
+        skip("LATE is not set; it names late.c's library, which slows that thread down")
     os.environ["LD_PRELOAD"] = late
     for _ in range(TIMES or 6):
         refused(PLACES["memif"] % (WORK + "/m") + "[face g]\nport = net_af_packet0,iface=nosuchif\n", "no such device")
@@ -188,9 +171,8 @@ def case_exit():
 
 def case_rules():
     """Rules that match nothing: a line at the start where it can be known, one at the end where not."""
-    p = subprocess.run([*command("[vnicd]\nseconds = 1\n[adapter a]\nport = net_null0,no-rx=1\n[face f]\n"
-                                 "port = net_null1\nid = bytes 1800 4, vlan 7, port 9\n")[:-1], "yes"],
-                       capture_output=True, text=True, timeout=90, cwd=WORK)
+    p = run(*command("[vnicd]\nseconds = 1\n[adapter a]\nport = net_null0,no-rx=1\n[face f]\n"
+                     "port = net_null1\nid = bytes 1800 4, vlan 7, port 9\n"))
     assert p.returncode == 0, p
     assert len(re.findall("face f: id: 'bytes 1800 4' can never match, its frames have at most", p.stderr)) == 1, p
     for rule in "bytes 1800 4", "vlan 7", "port 9":
@@ -199,11 +181,10 @@ def case_rules():
 
 def case_mtu():
     """Frames longer than the adapter takes, and up again longer than a face takes; among those that fit."""
-    p = subprocess.run([*command("[vnicd]\nseconds = 1\n[adapter a]\nport = net_null0,no-rx=1\nlocal = yes\n"
-                                 "max_frame = 1000\n[face f]\nport = net_null1,size=1400\n"
-                                 "mac = 02:00:00:00:00:01\n[face g]\nport = net_null2,size=900\n"
-                                 "mac = 02:00:00:00:00:02\n")[:-1], "yes"],
-                       capture_output=True, text=True, timeout=90, cwd=WORK)
+    p = run(*command("[vnicd]\nseconds = 1\n[adapter a]\nport = net_null0,no-rx=1\nlocal = yes\n"
+                     "max_frame = 1000\n[face f]\nport = net_null1,size=1400\n"
+                     "mac = 02:00:00:00:00:01\n[face g]\nport = net_null2,size=900\n"
+                     "mac = 02:00:00:00:00:02\n"))
     assert p.returncode == 0, p
     assert "face f: its MTU of 1500 is more than adapter a takes: frames above 1000 bytes are refused" in p.stderr, p
     rows = {m[1]: list(map(int, m[2].split())) for m in re.finditer(r"^  (.+?) {2,}((?:\d+ *)+)$", p.stdout, re.M)}
@@ -224,13 +205,11 @@ def case_frames():
     rng = random.Random(int(os.environ.get("SEED", "1")))
     ends = ["vh%s%05d" % (k, os.getpid() % 100000) for k in "ab"]
     if os.getuid() != 0:
-        print("skip: interfaces need root")
-        sys.exit(77)
+        skip("interfaces need root")
     raw = []
     for name in ends:
         if subprocess.call(["ip", "link", "add", name, "type", "veth", "peer", "name", name + "p"]) != 0:
-            print("skip: no veth here")
-            sys.exit(77)
+            skip("no veth here")
         links.append(name)
         for n in name, name + "p":
             subprocess.call(["sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % n])
@@ -283,14 +262,4 @@ def inodes(pid):
     return found
 
 
-try:
-    globals()["case_" + sys.argv[2]]()
-    print("ok:", sys.argv[2])
-finally:
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    for name in links:
-        subprocess.call(["ip", "link", "del", name])
-    shutil.rmtree(WORK)
+main(globals())

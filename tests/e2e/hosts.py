@@ -4,6 +4,7 @@
 #
 # For one process with one case: "CASE.py VNICD NAME", whose last line is main(globals()).
 import ctypes
+import glob
 import json
 import os
 import re
@@ -29,7 +30,7 @@ def skip(why):
 
 
 def run(*command):
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, cwd=WORK)
 
 
 def must(*command):
@@ -117,6 +118,11 @@ class Space:
         return got
 
 
+def words():
+    """The last that vnicd said."""
+    return "".join(open(WORK + name).read()[-3000:] for name in ("/out", "/err"))
+
+
 class Daemon:
     def __init__(self, config, memory=("--no-huge", "-m", "512")):
         path = WORK + "/c.ini"
@@ -132,8 +138,8 @@ class Daemon:
         self.telemetry = None
         deadline = time.time() + 60
         while " 1 s " not in open(WORK + "/out").read():
-            assert self.process.poll() is None, open(WORK + "/err").read()
-            assert time.time() < deadline, "no progress line"
+            assert self.process.poll() is None, words()
+            assert time.time() < deadline, ("no progress line", words())
             time.sleep(0.1)
 
     def ask(self, line):
@@ -146,21 +152,25 @@ class Daemon:
         """The answer of telemetry to /vnic/COMMAND."""
         if self.telemetry is None:
             self.telemetry = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            self.telemetry.settimeout(10)
-            self.telemetry.connect("/var/run/dpdk/%s/dpdk_telemetry.v2" % PREFIX)
+            self.telemetry.settimeout(30)
+            runtime = "/var/run" if os.getuid() == 0 else WORK
+            self.telemetry.connect(glob.glob("%s/dpdk/%s/dpdk_telemetry.v2*" % (runtime, PREFIX))[0])
             self.telemetry.recv(1024)
+        assert self.process.poll() is None, ("vnicd has ended with", self.process.poll(), words())
         self.telemetry.send(b"/vnic/" + command.encode())
-        return json.loads(self.telemetry.recv(65536))["/vnic/" + command.split(",")[0]]
+        return next(iter(json.loads(self.telemetry.recv(65536)).values()))
 
-    def end(self):
-        """Its tables: rows of the adapter, and of each face what went up. vnicd itself checks
-        the accounts and says so by its exit code."""
+    def stop(self):
+        """What it printed. vnicd itself checks the accounts and says so by its exit code."""
         self.process.send_signal(signal.SIGINT)
         rc = self.process.wait(60)
-        out = open(WORK + "/out").read()
-        assert rc == 0, (rc, out[-3000:], open(WORK + "/err").read())
+        assert rc == 0, (rc, words())
+        return open(WORK + "/out").read()
+
+    def end(self):
+        """Its tables: rows of the adapter, and of each face what went up."""
         rows, up, part = {}, {}, None
-        for line in out.splitlines():
+        for line in self.stop().splitlines():
             if re.match(r"(adapter|face)", line):
                 part = "up" if line.startswith("face, upward") else line.split()[0]
             elif part == "adapter" and (m := re.match(r"  (\S.*?) {2,}(\d+)", line)):
@@ -181,13 +191,20 @@ def need():
         skip("no ping here; apt-get install -y iputils-ping")
 
 
-def refused(config, pattern):
-    with open(WORK + "/c.ini", "w") as f:
+def command(config, eal=(), name="c"):
+    """vnicd with a configuration of its own; one of each name may run."""
+    path = "%s/%s.ini" % (WORK, name)
+    with open(path, "w") as f:
         f.write(config)
-    p = run(VNICD, "--no-pci", "--no-huge", "-m", "256", "--file-prefix", PREFIX + "r", "--",  # one may run
-            "-c", WORK + "/c.ini")
+    return [VNICD, "--no-pci", "--no-huge", "-m", "128", "--file-prefix", PREFIX + name, *eal, "--", "-c", path]
+
+
+def refused(config, pattern, eal=()):
+    """vnicd does not take it: one line, and exit code 1."""
+    p = run(*command(config, eal, "r"))
     errors = p.stderr.splitlines()
-    assert p.returncode > 0 and len(errors) == 1 and re.search(pattern, errors[0]), (pattern, p)
+    assert p.returncode == 1 and len(errors) == 1 and re.search(pattern, errors[0]), (pattern, p)
+    assert p.stdout == "", p.stdout
 
 
 def clean():

@@ -4,12 +4,10 @@
 # know nothing of it talk through it while what they send is cancelled
 # usage: kernel.py VNICD CASE      CASE: a function case_... below
 import json
-import os
 import random
 import re
 import select
 import shutil
-import signal
 import socket
 import struct
 import subprocess

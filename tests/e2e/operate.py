@@ -6,52 +6,20 @@ import json
 import os
 import random
 import re
-import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
-VNICD = os.path.abspath(sys.argv[1])
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-WORK = tempfile.mkdtemp()
-CONTROL = WORK + "/control"
+import hosts
+from hosts import CONTROL, ROOT, WORK, main, refused, skip
 
 
-def skip(why):
-    print("skip:", why)
-    sys.exit(77)
-
-
-started = []
-
-
-class Daemon:
-    def __init__(self, config):
-        path = WORK + "/c.ini"
-        with open(path, "w") as f:
-            f.write("[vnicd]\ncontrol = %s\nseconds = 0\n%s" % (CONTROL, config))
-        lcores = subprocess.check_output(
-            ["bash", "-c", ". %s/app/setup.sh; lcore_map 1" % ROOT], text=True).strip()
-        self.process = subprocess.Popen(
-            [VNICD, "--no-pci", "--no-huge", "-m", "512", "--file-prefix",
-             "vnicop%d" % os.getpid(), "--lcores", lcores, "--", "-c", path],
-            stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK)
-        started.append(self.process)
-        deadline = time.time() + 30
-        while " 1 s " not in open(WORK + "/out").read():
-            assert self.process.poll() is None, open(WORK + "/err").read()
-            assert time.time() < deadline, ("no progress line", open(WORK + "/out").read(), open(WORK + "/err").read())
-            time.sleep(0.1)
-
+class Daemon(hosts.Daemon):
     def end(self):
         """Its tables: {adapter: {row: (NBLs, packets)}}, the account under None."""
-        self.process.send_signal(signal.SIGINT)
-        rc = self.process.wait(60)
-        out = open(WORK + "/out").read()
-        assert rc == 0, (rc, out[-2000:], open(WORK + "/err").read())
+        out = self.stop()
         tables, adapter = {}, None
         for line in out.splitlines():
             if m := re.match(r"adapter (\S+)", line):
@@ -343,20 +311,6 @@ def tagged(path):
     return count
 
 
-class Telemetry:
-    def __init__(self):
-        name = "dpdk_telemetry.v2"
-        path = [os.path.join(folder, name) for top in (WORK, "/var/run/dpdk")
-                for folder, _, files in os.walk(top) if name in files and "vnicop%d" % os.getpid() in folder]
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.connect(path[0])
-        self.socket.recv(1024)
-
-    def ask(self, command):
-        self.socket.send(command.encode())
-        return next(iter(json.loads(self.socket.recv(65536)).values()))
-
-
 UDP, TCP, EACH = 17, 6, 400
 # flow: what its frames have, in words, the rule of f0 below that marks it
 FLOWS = {
@@ -388,23 +342,22 @@ def captures():
 def case_ids():
     """Cancels by id, by flow and of a face: on the wire exactly what was aborted is missing."""
     captures()
-    os.environ["XDG_RUNTIME_DIR"] = WORK
     face = "[face f%d]\nport = net_pcap_f%d,rx_pcap=" + WORK + "/f%d.pcap\nid = %s\n"
     d = Daemon("[adapter wire]\nport = net_pcap_wire,tx_pcap=%s/wire.pcap\npackets_per_s = 200\n" % WORK +
                face % (0, 0, 0, "port 5001, vlan 7, dscp 46, label, flow") + face % (1, 1, 1, "vlan 9, port 7777") +
                face % (2, 2, 2, "bytes 26 4, bytes 70 2, flow"))
-    c, t = Client(), Telemetry()
+    c = Client()
     ids, aborted = {}, {}
     for name, (_, _, words, rule) in FLOWS.items():
         answer = c.ask("id f0 " + words)
         assert answer["rule"] == rule and answer["face"] == "f0", (name, answer)
-        assert answer == t.ask("/vnic/id,f0," + words.replace(" ", ",")), (name, answer)
+        assert answer == d.query("id,f0," + words.replace(" ", ",")), (name, answer)
         ids[name] = int(answer["id"], 16)
     assert len(set(ids.values())) == len(ids), ids
     prefix = ids["port"] >> 56
     assert ids["port"] == prefix << 56 | 5001 and ids["vlan"] == prefix << 56 | 1 << 53 | 7, ids
     assert ids["label"] == prefix << 56 | 3 << 53 | 0x12345, ids
-    seen = t.ask("/vnic/ids,f0")
+    seen = d.query("ids,f0")
     for i, n in enumerate((1, 1, 1, 1, 4)):
         assert seen["rule_%d_packets" % (i + 1)] == n * EACH, seen
     assert seen["rule_1"] == "port 5001" and seen["unmarked_packets"] == 0, seen
@@ -415,9 +368,9 @@ def case_ids():
 
     took("a", c.ask("cancel wire %d" % ids["a"]))
     took("port", c.ask("cancel wire face f0 flow %s 5000" % FLOWS["port"][2]))
-    took("vlan", t.ask("/vnic/cancel_flow,f0," + FLOWS["vlan"][2].replace(" ", ",")))
+    took("vlan", d.query("cancel_flow,f0," + FLOWS["vlan"][2].replace(" ", ",")))
     took("label", c.ask("cancel_flow f0 " + FLOWS["label"][2]))
-    took("six", t.ask("/vnic/cancel,wire,face,f0,flow," + FLOWS["six"][2].replace(" ", ",")))
+    took("six", d.query("cancel,wire,face,f0,flow," + FLOWS["six"][2].replace(" ", ",")))
     again = c.ask("cancel wire %#x" % ids["a"])
     assert again["unknown"] == 1 and again["aborted_packets"] == 0, again
     # what no rule marks: no id, no cancel by flow; of the whole face all the same
@@ -425,8 +378,8 @@ def case_ids():
     assert c.ask("id f1 " + other) == {"face": "f1", "id": "0", "rule": 0, "by": "none"}
     assert "no id to cancel by" in c.ask("cancel wire face f1 flow " + other)["error"]
     assert c.ask("id f1 %s vlan 9" % other)["by"] == "vlan 9"
-    assert t.ask("/vnic/ids,f1")["unmarked_packets"] == EACH * 3 // 4
-    took("f1", t.ask("/vnic/cancel_face,f1"))
+    assert d.query("ids,f1")["unmarked_packets"] == EACH * 3 // 4
+    took("f1", d.query("cancel_face,f1"))
     answer = c.ask("cancel wire face f1")
     assert answer["status"] == "SUCCESS" and answer["aborted_packets"] == 0, answer
     # bytes: where the flow tells them, and where it does not
@@ -447,7 +400,6 @@ def case_ids():
 def case_queues():
     """A port of two queues on either side: a face polls both, two adapters send by one each."""
     captures()
-    os.environ["XDG_RUNTIME_DIR"] = WORK
     wire = ",".join("tx_pcap=%s/w%d.pcap" % (WORK, q) for q in (0, 1))
     d = Daemon("[adapter a]\nport = net_pcap_wire,%s\n[adapter b]\nshares = a\n" % wire +
                "[face f0]\nadapter = a\nqueues = 2\nport = net_pcap_f0,rx_pcap=%s/f0.pcap,rx_pcap=%s/f1.pcap\n"
@@ -456,27 +408,23 @@ def case_queues():
     sent = {"a": EACH * (len(FLOWS) + 1), "b": EACH}
     for name, n in sent.items():
         start = time.time()
-        while Telemetry().ask("/vnic/stats," + name)["sent_packets"] != n:
+        while d.query("stats," + name)["sent_packets"] != n:
             assert time.time() < start + 30, (name, n)
             time.sleep(0.05)
     d.end()
     first, second = tagged(WORK + "/w0.pcap"), tagged(WORK + "/w1.pcap")
     assert first == {name: EACH for name in [*FLOWS, "f1"]} and second == {"f1": EACH}, (first, second)
-    with open(WORK + "/c.ini", "w") as f:
-        f.write("[adapter a]\nport = net_null0\n[face f]\nqueues = 3\nport = net_pcap_f0,rx_pcap=%s/f0.pcap\n" % WORK)
-    p = subprocess.run([VNICD, "--no-pci", "--no-huge", "-m", "256", "--file-prefix", "vnicop%d" % os.getpid(), "--",
-                        "-c", WORK + "/c.ini"], capture_output=True, text=True, timeout=60)
-    assert p.returncode != 0 and "has not so many queues" in p.stderr and len(p.stderr.splitlines()) == 1, p
+    refused("[adapter a]\nport = net_null0\n[face f]\nqueues = 3\nport = net_pcap_f0,rx_pcap=%s/f0.pcap\n" % WORK,
+            "has not so many queues")
 
 
 def case_share():
     """Faces share the pace by their weights, and each keeps to its limits."""
-    os.environ["XDG_RUNTIME_DIR"] = WORK
     face = "[face f%d]\nport = net_null%d\nadapter = wire\nweight = %d\n%s"
     d = Daemon("[adapter wire]\nport = net_null_wire,no-rx=1\npackets_per_s = 20k\nreceive = no\n" +
                face % (1, 1, 1, "limit = 100\ncancel_limit = 1\n") + face % (3, 3, 3, ""))
-    c, t = Client(), Telemetry()
-    share = lambda f: t.ask("/vnic/share," + f)
+    c = Client()
+    share = lambda f: d.query("share," + f)
     first, third, start = share("f1"), share("f3"), time.time()
     assert first["weight"] == 1 and first["limit"] == 100 and first["cancel_limit"] == 1, first
     assert third["weight"] == 3 and third["limit"] == third["cancel_limit"] == 0, third
@@ -498,8 +446,8 @@ def case_share():
     now = share("f1")
     assert now["cancels"] == ended.count("SUCCESS") and now["cancels_limited"] == ended.count("RESOURCES"), now
     assert now["prefix"] != share("f3")["prefix"] and share("f3")["cancels"] == 20
-    for bad in "/vnic/share", "/vnic/share,nobody":
-        assert "no such face" in t.ask(bad)["error"]
+    for bad in "share", "share,nobody":
+        assert "no such face" in d.query(bad)["error"]
     d.end()
 
 
@@ -534,9 +482,9 @@ def case_ids_refused():
     assert answer["status"] == "SUCCESS" and answer["aborted_packets"] > 0, answer
     d.end()
     refused("[adapter a]\nport = net_null0\n[face f]\nport = net_null1\nid = vlan, flow, port 5\n",
-            "c.ini:5: id: 'port 5' can never match, 'flow' before it")
+            "r.ini:5: id: 'port 5' can never match, 'flow' before it")
     refused("[adapter a]\nport = net_null0\n[face f]\nport = net_null1\nid = vlan 5000\n",
-            "c.ini:5: id: 'vlan 5000': ID is out of range")
+            "r.ini:5: id: 'vlan 5000': ID is out of range")
 
 
 # ---- bad input ----
@@ -584,16 +532,6 @@ def case_garbage():
     d.end()
 
 
-def refused(config, pattern):
-    with open(WORK + "/c.ini", "w") as f:
-        f.write(config)
-    p = subprocess.run([VNICD, "--no-pci", "--no-huge", "-m", "256", "--file-prefix", "vnicop%d" % os.getpid(),
-                        "--", "-c", WORK + "/c.ini"], capture_output=True, text=True, timeout=60)
-    assert p.returncode not in (0, 124) and p.returncode > 0, p
-    errors = p.stderr.splitlines()
-    assert len(errors) == 1 and re.search(pattern, errors[0]), (pattern, p.stderr)
-
-
 def case_refused():
     """Sockets and layers that cannot be: one line, and a non-zero exit."""
     base = "[vnicd]\ncontrol = %s\n" + SLOW
@@ -607,18 +545,11 @@ def case_refused():
     Daemon(SLOW).end()
     assert not os.path.exists(CONTROL), "the socket is left behind"
     layer = "[adapter a]\nport = net_null0\n[adapter b]\n%s\n[face f]\nport = net_null1\nadapter = b\n"
-    refused(layer % "lower = c", r"c.ini:4: lower: 'c' is no \[adapter\] above")
-    refused(layer % "lower = b", r"c.ini:4: lower: 'b' is no \[adapter\] above")
-    refused(layer % "lower = a, a", "c.ini:4: lower names a twice")
+    refused(layer % "lower = c", r"r.ini:4: lower: 'c' is no \[adapter\] above")
+    refused(layer % "lower = b", r"r.ini:4: lower: 'b' is no \[adapter\] above")
+    refused(layer % "lower = a, a", "r.ini:4: lower names a twice")
     refused(layer % "lower = a\nport = net_null2", "two of port, shares and lower")
-    refused(layer % "depth = 64", r"c.ini:3: no port in this \[adapter\]")
+    refused(layer % "depth = 64", r"r.ini:3: no port in this \[adapter\]")
 
 
-try:
-    globals()["case_" + sys.argv[2]]()
-    print("ok:", sys.argv[2])
-finally:
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-    subprocess.call(["rm", "-rf", WORK])
+main(globals())

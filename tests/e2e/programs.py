@@ -3,10 +3,8 @@
 # watched by telemetry, and what arrived at the far side
 #
 # For one process with one case, as hosts.py.
-import glob
 import os
 import shutil
-import socket
 import struct
 import subprocess
 import time
@@ -59,23 +57,13 @@ class Daemon(hosts.Daemon):
 
     def __init__(self, config, memory=("--no-huge", "-m", "256")):
         super().__init__(config, memory)
-        self.telemetry = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.telemetry.settimeout(30)
-        runtime = "/var/run" if os.getuid() == 0 else WORK
-        self.telemetry.connect(glob.glob("%s/dpdk/%s/dpdk_telemetry.v2*" % (runtime, PREFIX))[0])
-        self.telemetry.recv(1024)
-
-    def look(self, command):
-        assert self.process.poll() is None, ("vnicd has ended with", self.process.poll(), words(self.process))
-        self.telemetry.send(command.encode())
-        return next(iter(hosts.json.loads(self.telemetry.recv(65536)).values()))
 
     def peer(self):
-        return self.look("/vnic/peer,f")
+        return self.query("peer,f")
 
     def stats(self):
         """The account, which balances whenever it is asked for."""
-        s = self.look("/vnic/stats,a")
+        s = self.query("stats,a")
         for u in "_nbls", "_packets":
             assert s["accepted" + u] == sum(s[k + u] for k in ("sent", "aborted", "rejected", "queued")), s
         return s

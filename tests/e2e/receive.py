@@ -133,12 +133,12 @@ def case_refused():
     """Addresses and keys that cannot be: one line, and a non-zero exit."""
     base = "[adapter a]\nport = net_null0\n%s[face f]\nport = net_null1\n%s[face g]\nport = net_null2\n%s"
     one = "mac = 02:00:00:00:00:01\n"
-    refused(base % ("", one, one), r"c.ini:8: mac: 02:00:00:00:00:01 on vlan = -1 is face f's already")
-    refused(base % ("", one + "vlan = 5\n", "vlan = 5\n" + one), r"c.ini:10: mac: .* is face f's already")
-    refused(base % ("", "mac = 02:00:00:00:00:01, 02:00:00:00:00:01\n", ""), r"c.ini:5: mac: .* face f's")
+    refused(base % ("", one, one), r"r.ini:8: mac: 02:00:00:00:00:01 on vlan = -1 is face f's already")
+    refused(base % ("", one + "vlan = 5\n", "vlan = 5\n" + one), r"r.ini:10: mac: .* is face f's already")
+    refused(base % ("", "mac = 02:00:00:00:00:01, 02:00:00:00:00:01\n", ""), r"r.ini:5: mac: .* face f's")
     for bad in ("02:00:00:00:00", "x", "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "00:00:00:00:00:00",
                 "02:00:00:00:00:01,", "02:00:00:00:00:0g"):
-        refused(base % ("", "mac = %s\n" % bad, ""), r"c.ini:5: mac: '.*' is no address of one station")
+        refused(base % ("", "mac = %s\n" % bad, ""), r"r.ini:5: mac: '.*' is no address of one station")
     refused(base % ("", "mac = %s\n" % ",".join("02:00:00:00:00:%02x" % i for i in range(9)), ""),
             "more than 8 addresses")
     refused(base % ("receive = no\n", one, ""), "mac has no meaning: adapter a does not receive")
