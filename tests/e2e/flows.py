@@ -253,8 +253,9 @@ def txonly(face, port):
     got = int(re.search(r"RX-packets: (\d+)", open(far.files[0]).read())[1])
     print("aborted", dict(aborted), whole, "received", got)
     assert got == s["accepted_packets"] - s["aborted_packets"], (got, s)
-    assert s["aborted_packets"] == whole + sum(aborted.values()) and whole > 400, s
-    assert all(aborted.values()), aborted
+    assert s["aborted_packets"] == whole + sum(aborted.values()) and whole > 100, s
+    # what its port does not take testpmd drops, so that not every flow is always there
+    assert sum(aborted.values()) > 20, aborted
 
 
 def case_txonly_memif():
