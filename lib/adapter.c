@@ -94,6 +94,17 @@ bool vnic__port_takes_chains(uint16_t port, uint16_t queue)
 	return (offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
 }
 
+uint32_t vnic__port_longest(uint16_t port)
+{
+	struct rte_eth_dev_info info;
+	uint16_t mtu = RTE_ETHER_MTU;
+
+	if (rte_eth_dev_info_get(port, &info) != 0 || strcmp(info.driver_name, "net_af_packet") != 0)
+		return 0;
+	rte_eth_dev_get_mtu(port, &mtu);
+	return (uint32_t)mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+}
+
 /* More packets than the port's queue can hold. */
 static uint32_t nb_kept(uint16_t port, uint16_t queue)
 {

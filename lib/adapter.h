@@ -137,6 +137,9 @@ bool vnic__ethdev_gone(const struct vnic_adapter *a);
 
 /* Setup: chains need the port's or the queue's consent, not only its ability. */
 bool vnic__port_takes_chains(uint16_t port, uint16_t queue);
+/* Setup: net_af_packet hands over, and does not say so, the first part of a frame that its ring's
+ * frames do not hold; they hold one of so many bytes. 0: the port's driver does no such thing. */
+uint32_t vnic__port_longest(uint16_t port);
 
 /* Any thread: the most packets of an NBL. */
 uint32_t vnic__adapter_nbl_packets(const struct vnic_adapter *a);

@@ -102,18 +102,6 @@ static bool open_up(struct vnic_face *f, const struct vnic_face_conf *conf)
 	return f->receiver != NULL;
 }
 
-/* net_af_packet hands over, and does not say so, the first part of a frame that its ring's frames
- * do not hold; they hold one of its MTU. */
-static uint32_t longest(uint16_t port, const struct rte_eth_dev_info *info)
-{
-	uint16_t mtu = RTE_ETHER_MTU;
-
-	if (strcmp(info->driver_name, "net_af_packet") != 0)
-		return 0;
-	rte_eth_dev_get_mtu(port, &mtu);
-	return (uint32_t)mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
-}
-
 struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_face_conf *conf)
 {
 	uint16_t nb_queues = conf->nb_queues != 0 ? conf->nb_queues : 1;
@@ -137,7 +125,7 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 	f->nb_queues = nb_queues;
 	f->burst = conf->burst != 0 ? conf->burst : BURST_DEFAULT;
 	f->nbl_packets = conf->nbl_packets;
-	f->longest = longest(conf->port, &info);
+	f->longest = vnic__port_longest(conf->port);
 	f->ids = ids;
 	atomic_init(&f->receive, true);
 	/* as many NBLs as may be outstanding, so that none is ever lacking */

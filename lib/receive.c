@@ -258,6 +258,19 @@ static void give_sorted(struct vnic__receive *rc, struct rte_mbuf **packet, uint
 	}
 }
 
+/* What may have been cut off is none of what was sent to us. */
+static uint32_t drop_cut(struct vnic__receive *rc, struct rte_mbuf **packet, uint32_t n)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (likely(packet[i]->pkt_len <= rc->longest))
+			packet[kept++] = packet[i];
+		else
+			malformed(rc, packet[i]);
+	return kept;
+}
+
 uint32_t vnic__receive_poll(struct vnic_adapter *a)
 {
 	struct vnic__receive *rc = a->receive;
@@ -272,6 +285,8 @@ uint32_t vnic__receive_poll(struct vnic_adapter *a)
 	if (n == 0)
 		return 0;
 	rc->count[RXA_RECEIVED] += n;
+	if (unlikely(rc->longest != 0))
+		n = drop_cut(rc, packet, n);
 	if (unlikely(vnic__door_enter(&rc->door, &a->gate) != VNIC_STATUS_SUCCESS)) {
 		rc->count[RXA_PAUSED] += n;
 		rte_pktmbuf_free_bulk(packet, n);

@@ -91,6 +91,7 @@ struct vnic__receive {
 	bool local;
 	bool learn;
 	uint16_t rx_queue;
+	uint32_t longest; /* above it the port's driver cuts frames off, 0: it does not */
 	rte_spinlock_t setup;    /* of setup threads, for what follows */
 	rte_spinlock_t emptying; /* of a receiver's ring by setup and control threads */
 	struct rte_hash *table; /* address and VLAN to receiver; read while it is changed */

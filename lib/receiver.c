@@ -48,6 +48,7 @@ int vnic__receive_create(struct vnic_adapter *a, const struct vnic_adapter_conf 
 	rc->local = conf->local;
 	rc->learn = conf->learn;
 	rc->rx_queue = conf->rx_queue;
+	rc->longest = conf->receive ? vnic__port_longest(conf->port) : 0;
 	rte_spinlock_init(&rc->setup);
 	rte_spinlock_init(&rc->emptying);
 	rc->table = make_table("rx", rc, TABLE_ENTRIES, a->numa_node,

@@ -746,7 +746,7 @@ struct vnic_adapter_receive_stats {
 	uint64_t copies;     /* places that one packet went to beyond its first */
 	uint64_t offered;    /* to receivers: see there */
 	uint64_t unknown;    /* for nobody here */
-	uint64_t malformed;  /* shorter than an Ethernet header */
+	uint64_t malformed;  /* shorter than an Ethernet header, or cut off by the driver */
 	uint64_t paused;     /* arrived while the gate was closed */
 	uint64_t learn_full; /* packets whose source could not be learned, no part of the sum */
 };

@@ -104,7 +104,7 @@ static void receive_rows(const struct vnic_adapter *a)
 	row1("between its faces", s.local);
 	row1("to more than one", s.copies);
 	row1("for nobody known", s.unknown);
-	row1("no frames", s.malformed);
+	row1("no whole frames", s.malformed);
 	row1("while paused", s.paused);
 	row1("sources not learned", s.learn_full);
 }

@@ -157,6 +157,8 @@ static int share(struct vnicd *d, char *params, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "received", f.received);
 	rte_tel_data_add_dict_u64(data, "sent", f.sent);
 	rte_tel_data_add_dict_u64(data, "aborted", f.aborted);
+	rte_tel_data_add_dict_u64(data, "rejected", f.rejected);
+	rte_tel_data_add_dict_u64(data, "dropped", f.dropped);
 	rte_tel_data_add_dict_u64(data, "backpressure", f.backpressure);
 	rte_tel_data_add_dict_u64(data, "limited", st.limited);
 	rte_tel_data_add_dict_u64(data, "cancels", st.cancels);
