@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * face.c - vnicd between an upper port, where another program sends, and net_null, against
- * testpmd io between the same two
+ * face.c - vnicd between an upper port, where another program sends, and net_null, or between two
+ * ports into both of which it sends, against testpmd io between the same two
  *
  * Each program under test has a peer of its own, dpdk-testpmd txonly, on the first CPU; its data
  * lcore has the second. All are started once and then take turns in short slices, so that each
- * sees the same machine. What is counted is what reaches the lower port. Where the peer is the
+ * sees the same machine. What is counted is what reaches the lower port, or either port. Where the peer is the
  * slowest of the three the ratio is near 1 whatever the programs cost: that shows where they replay
  * a capture themselves, with no peer.
  */
@@ -29,14 +29,19 @@
 #define PAGES_WANTED 240
 
 static const struct pair_port ports[] = {
-	{.name = "memif", .device = "net_memif0,role=server,socket=%s,socket-abstract=no",
-	 .peer = "net_memif0,role=client,socket=%s,socket-abstract=no", .peer_huge = ",zero-copy=yes"},
+	{.name = "memif", .device = "net_memif%d,role=server,socket=%s,socket-abstract=no",
+	 .peer = "net_memif%d,role=client,socket=%s,socket-abstract=no", .peer_huge = ",zero-copy=yes"},
 	/* no other program in it: what the program under test itself takes for a packet */
-	{.name = "pcap", .device = "net_pcap0,rx_pcap=%s,infinite_rx=1"},
-	{.name = "vhost", .device = "net_vhost0,iface=%s",
-	 .peer = "net_virtio_user0,path=%s,queue_size=1024", .peer_huge = ""},
-	{.name = "af_packet", .device = "net_af_packet0,iface=%s",
-	 .peer = "net_af_packet0,iface=%s,qdisc_bypass=1", .peer_huge = "", .veth = true},
+	{.name = "pcap", .device = "net_pcap%d,rx_pcap=%s,infinite_rx=1"},
+	{.name = "vhost", .device = "net_vhost%d,iface=%s",
+	 .peer = "net_virtio_user%d,path=%s,queue_size=1024", .peer_huge = ""},
+	/* the same kind above and below, packets both ways */
+	{.name = "memif_both", .device = "net_memif%d,role=server,socket=%s,socket-abstract=no", .both = true,
+	 .peer = "net_memif%d,role=client,socket=%s,socket-abstract=no", .peer_huge = ",zero-copy=yes"},
+	{.name = "vhost_both", .device = "net_vhost%d,iface=%s", .both = true,
+	 .peer = "net_virtio_user%d,path=%s,queue_size=1024", .peer_huge = ""},
+	{.name = "af_packet", .device = "net_af_packet%d,iface=%s",
+	 .peer = "net_af_packet%d,iface=%s,qdisc_bypass=1", .peer_huge = "", .veth = true},
 };
 
 #define PORTS (sizeof(ports) / sizeof(ports[0]))
@@ -247,6 +252,9 @@ static int run_cases(struct bench *b, struct pair_site *s)
 	output_progress(&b->out, "face", (unsigned int)(nb * frames * bench_rounds(b)));
 	output_line(&b->out, "\npackets through dpdk-testpmd txonly -> port -> vnicd or testpmd io -> net_null, "
 		    "Mpps: median (min .. max) of %u rounds", bench_rounds(b));
+	if (nb > 1)
+		output_line(&b->out, "  memif_both, vhost_both: between two such ports, packets both ways; "
+			    "what came out of either");
 	if (nb > 1)
 		output_line(&b->out, "  pcap: no peer to wait for, the program itself replays a capture: what it "
 			    "costs; Mpps of its lcore's CPU time");

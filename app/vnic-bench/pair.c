@@ -91,13 +91,19 @@ static void add_testpmd(struct line *l, const char *mode)
 	add(l, "%s", "--no-flush-rx"); /* of an endless capture there is no end */
 }
 
-static void add_port(struct line *l, const char *devargs, const char *place, const char *more)
+static void add_port(struct line *l, const char *devargs, int number, const char *place, const char *more)
 {
 	char text[CHILD_PATH + 128];
 
-	snprintf(text, sizeof(text), devargs, place);
+	snprintf(text, sizeof(text), devargs, number, place);
 	strncat(text, more, sizeof(text) - strlen(text) - 1);
 	add(l, "--vdev=%s", text);
+}
+
+/* Where the peer's packets come from, if it does not make them itself. */
+static void add_source(struct line *l, const struct pair *p, int number)
+{
+	add_port(l, "net_pcap%d,rx_pcap=%s,infinite_rx=1", number, p->imix ? p->site->imix : p->site->small, "");
 }
 
 static int start_testpmd(struct pair *p)
@@ -108,9 +114,11 @@ static int start_testpmd(struct pair *p)
 	snprintf(lcores, sizeof(lcores), "0@%d,1@%d", p->site->cpu_peer, p->site->cpu_data);
 	add(&l, "%s", p->site->testpmd);
 	add_eal(&l, p->site, lcores, prefixes[p->device]);
-	add_port(&l, p->port->device, p->place[0], "");
-	/* testpmd would forward the other way too, and net_null is never empty */
-	add(&l, "--vdev=%s", "net_null0,no-rx=1");
+	add_port(&l, p->port->device, 0, p->place[0][0], "");
+	if (p->port->both)
+		add_port(&l, p->port->device, 1, p->place[1][0], "");
+	else /* testpmd would forward the other way too, and net_null is never empty */
+		add(&l, "--vdev=%s", "net_null0,no-rx=1");
 	add_testpmd(&l, "io");
 	return child_start(&p->dev, p->site->folder, prefixes[p->device], &p->site->cpus, l.arg);
 }
@@ -123,9 +131,14 @@ static int write_conf(const struct pair *p, char *path, size_t len)
 	f = fopen(path, "w");
 	if (f == NULL)
 		return fail(p, &p->dev, "its configuration cannot be written; is the disk full?");
+	fprintf(f, "[vnicd]\nprogress = no\n\n[adapter a0]\nport = ");
+	if (p->port->both)
+		fprintf(f, p->port->device, 1, p->place[1][0]);
+	else
+		fprintf(f, "net_null0,no-rx=1");
 	/* hang_s: to be held still is no fault of the port */
-	fprintf(f, "[vnicd]\nprogress = no\n\n[adapter a0]\nport = net_null0,no-rx=1\nhang_s = 0\n\n[face f0]\nport = ");
-	fprintf(f, p->port->device, p->place[0]);
+	fprintf(f, "\nhang_s = 0\n\n[face f0]\nport = ");
+	fprintf(f, p->port->device, 0, p->place[0][0]);
 	fprintf(f, "\nid = flow\n");
 	if (p->device == PAIR_CANCELS)
 		fprintf(f, "\n[plan]\ncancels_per_s = 10000\nids = random\n");
@@ -155,10 +168,25 @@ static int start_vnicd(struct pair *p)
 
 struct counts {
 	uint64_t done;    /* packets that have left the device, one way or the other */
-	uint64_t sent;    /* those handed to the lower port */
+	uint64_t sent;    /* those handed to the lower port, or to both */
 	uint64_t cancels;
 	double at, cpu; /* in seconds; of its data lcore */
 };
+
+/* What the upper port was given, if packets go both ways. */
+static bool look_up(struct pair *p, struct counts *c)
+{
+	bool ours = p->device != PAIR_TESTPMD;
+	uint64_t up = 0;
+
+	if (!p->port->both)
+		return true;
+	if (telemetry_ask(&p->to_dev, ours ? "/vnic/receive,f0" : "/ethdev/stats,0") != 0 ||
+	    !telemetry_number(&p->to_dev, ours ? "delivered" : "opackets", &up))
+		return false;
+	c->sent += up;
+	return true;
+}
 
 /* NULL, or what is wrong. */
 static const char *look_at_device(struct pair *p, struct counts *c)
@@ -179,6 +207,7 @@ static const char *look_at_device(struct pair *p, struct counts *c)
 			telemetry_number(&p->to_dev, "rejected_packets", &rejected) &&
 			telemetry_number(&p->to_dev, "cancels", &c->cancels);
 	c->done = c->sent + aborted + rejected;
+	good &= look_up(p, c);
 	return good ? NULL : "its answer has no counts";
 }
 
@@ -222,12 +251,14 @@ static int start_peer(struct pair *p)
 	snprintf(lcores, sizeof(lcores), "0@%d,1@%d", p->site->cpu_peer, p->site->cpu_peer);
 	add(&l, "%s", p->site->testpmd);
 	add_eal(&l, p->site, lcores, prefix);
-	add_port(&l, p->port->peer, p->place[1], p->site->huge ? p->port->peer_huge : "");
-	if (p->imix)
-		add_port(&l, "net_pcap0,rx_pcap=%s,infinite_rx=1", p->site->imix, "");
-	add_testpmd(&l, p->imix ? "io" : "txonly");
+	for (int i = 0; i < 1 + p->port->both; i++) {
+		add_port(&l, p->port->peer, i, p->place[i][1], p->site->huge ? p->port->peer_huge : "");
+		if (p->imix || p->port->both)
+			add_source(&l, p, i);
+	}
+	add_testpmd(&l, p->imix || p->port->both ? "io" : "txonly");
 	add(&l, "%s", "--burst=64"); /* it is to be the quicker of the two */
-	if (!p->imix)
+	if (!p->imix && !p->port->both)
 		add(&l, "%s", "--txonly-multi-flow");
 	if (child_start(&p->peer, p->site->folder, prefix, &p->site->cpus, l.arg) != 0)
 		return -1;
@@ -237,8 +268,11 @@ static int start_peer(struct pair *p)
 /* The peer is started when the socket is there. */
 static int wait_place(struct pair *p)
 {
+	const char *last = p->place[p->port->both][0];
+
 	for (int ms = 0; ms < UP_MS; ms += LOOK_MS) {
-		if (p->port->veth || p->port->peer == NULL || access(p->place[0], F_OK) == 0)
+		if (p->port->veth || p->port->peer == NULL ||
+		    (access(p->place[0][0], F_OK) == 0 && access(last, F_OK) == 0))
 			return 0;
 		if (!child_alive(&p->dev) || !child_nap(LOOK_MS))
 			break;
@@ -264,20 +298,18 @@ static int wait_traffic(struct pair *p)
 static int set_places(struct pair *p)
 {
 	if (p->port->peer == NULL) {
-		snprintf(p->place[0], sizeof(p->place[0]), "%s", p->imix ? p->site->imix : p->site->small);
+		snprintf(p->place[0][0], CHILD_PATH, "%s", p->imix ? p->site->imix : p->site->small);
 		return 0;
 	}
-	if (!p->port->veth) {
-		for (int i = 0; i < 2; i++)
-			snprintf(p->place[i], sizeof(p->place[i]), "%s/%s.sock", p->site->folder,
-				 prefixes[p->device]);
+	for (int i = 0; i < 4 && !p->port->veth; i++)
+		snprintf(p->place[i / 2][i % 2], CHILD_PATH, "%s/%s%d.sock", p->site->folder,
+			 prefixes[p->device], i / 2);
+	if (!p->port->veth)
 		return 0;
-	}
 	for (int i = 0; i < 2; i++)
-		snprintf(p->place[i], sizeof(p->place[i]), "vnb%d%c%d", (int)getpid(), "ab"[i],
-			 (int)p->device);
+		snprintf(p->place[0][i], CHILD_PATH, "vnb%d%c%d", (int)getpid(), "ab"[i], (int)p->device);
 	p->wired = true;
-	return veth_make(p->site, p->place[0], p->place[1]);
+	return veth_make(p->site, p->place[0][0], p->place[0][1]);
 }
 
 int pair_open(struct pair *p, const struct pair_site *site, const struct pair_port *port,
@@ -323,7 +355,8 @@ int pair_check(struct pair *p)
 	uint64_t in = 0, before = UINT64_MAX, stalled = 0;
 	struct counts c = {0};
 
-	if (p->port->peer == NULL)
+	/* while it does not take what comes out nothing goes in */
+	if (p->port->peer == NULL || p->port->both)
 		return 0;
 	/* the device held still, the peer fills the port until nothing goes in any more */
 	child_resume(&p->peer);
@@ -363,8 +396,8 @@ int pair_close(struct pair *p)
 		rc = fail(p, &p->dev, status == -1 ? "it would not end" : "it ended badly");
 	child_end(&p->peer, SIGKILL, END_MS);
 	if (p->wired)
-		veth_remove(p->site, p->place[0]);
-	else if (p->port->peer != NULL)
-		unlink(p->place[0]);
+		veth_remove(p->site, p->place[0][0]);
+	for (int i = 0; i < 2 && !p->wired && p->port->peer != NULL; i++)
+		unlink(p->place[i][0]);
 	return rc;
 }

@@ -24,10 +24,11 @@ struct pair_site {
 /* A kind of upper port. */
 struct pair_port {
 	const char *name;
-	const char *device, *peer; /* devargs of either end, with %s for the place; the latter
-				    * NULL: the device replays a capture and needs no peer */
+	const char *device, *peer; /* devargs of either end, with %d for a number and %s for the place;
+				    * the latter NULL: the device replays a capture and needs no peer */
 	const char *peer_huge;     /* more for the peer's on hugepages */
 	bool veth;                 /* places are the ends of a veth pair, else a socket */
+	bool both;                 /* the lower port is of the kind, too, and the peer sends into both */
 };
 
 enum pair_device { PAIR_VNICD, PAIR_TESTPMD, PAIR_CANCELS, PAIR_DEVICES };
@@ -37,8 +38,8 @@ struct pair {
 	const struct pair_port *port;
 	enum pair_device device;
 	bool imix;
-	bool wired;                /* a veth pair is there */
-	char place[2][CHILD_PATH]; /* the device's, the peer's */
+	bool wired;                   /* a veth pair is there */
+	char place[2][2][CHILD_PATH]; /* of the upper port, the lower: the device's end, the peer's */
 	struct child dev, peer;
 	struct telemetry to_dev, to_peer;
 	/* over the slices since they were last set to 0 */

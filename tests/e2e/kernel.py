@@ -428,10 +428,10 @@ def replay(kind, name):
     wants("tcpreplay", "tshark")
     capture = ROOT + "/config/demo.pcap"
     sent = must(*TSHARK, "-r", capture).splitlines()
-    site = Site(kind, "packets_per_s = 500\n")
+    site = Site(kind, "packets_per_s = 1500\n")
     shark, before = Shark(site), site.stats()
     grown = lambda k: site.stats()[k + "_packets"] - before[k + "_packets"]
-    p = site.a.run("tcpreplay", "-q", "-i", name + TAG, "--pps=1500", capture)
+    p = site.a.run("tcpreplay", "-q", "-i", name + TAG, "--pps=4500", capture)
     assert p.returncode == 0, p.stderr
     until(lambda: grown("accepted") >= len(sent), lambda: "%d of %d" % (grown("accepted"), len(sent)))
     last = Counter(f for f in sent[len(sent) // 2:] if flow_words(f))
