@@ -252,7 +252,10 @@ static int start_peer(struct pair *p)
 	add(&l, "%s", p->site->testpmd);
 	add_eal(&l, p->site, lcores, prefix);
 	for (int i = 0; i < 1 + p->port->both; i++) {
-		add_port(&l, p->port->peer, i, p->place[i][1], p->site->huge ? p->port->peer_huge : "");
+		/* net_memif closes the hugepages' file when the first of its ports is connected */
+		bool huge = p->site->huge && i == 0;
+
+		add_port(&l, p->port->peer, i, p->place[i][1], huge ? p->port->peer_huge : "");
 		if (p->imix || p->port->both)
 			add_source(&l, p, i);
 	}
