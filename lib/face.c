@@ -174,15 +174,19 @@ static uint32_t take_received(struct vnic_face *f)
 	return f->nb_held;
 }
 
-/* Can the port take it, perhaps after it was made one piece? */
-static bool fits(const struct vnic_face *f, struct rte_mbuf *m)
+/* In one piece, in a buffer of the receiver's: a chain may be others' as well. NULL: it is lost. */
+static struct rte_mbuf *in_one_piece(struct vnic_face *f, struct rte_mbuf *m)
 {
-	if (m->pkt_len > f->max_frame)
-		return false;
-	return likely(m->nb_segs == 1 || !f->linear_only) || rte_pktmbuf_linearize(m) == 0;
+	struct rte_mbuf *one = rte_pktmbuf_copy(m, f->receiver->copies, 0, UINT32_MAX);
+
+	rte_pktmbuf_free(m);
+	if (one == NULL || one->nb_segs == 1)
+		return one;
+	rte_pktmbuf_free(one);
+	return NULL;
 }
 
-/* Drop what the port would not take as it is. */
+/* Drop what the port would not take. */
 static void sift(struct vnic_face *f)
 {
 	uint32_t kept = 0, nb = f->nb_held;
@@ -190,10 +194,14 @@ static void sift(struct vnic_face *f)
 	for (uint32_t i = 0; i < nb; i++) {
 		struct rte_mbuf *m = f->held[i];
 
-		if (likely(fits(f, m)))
-			f->held[kept++] = m;
-		else
+		if (unlikely(m->pkt_len > f->max_frame)) {
 			rte_pktmbuf_free(m);
+			continue;
+		}
+		if (unlikely(m->nb_segs != 1 && f->linear_only))
+			m = in_one_piece(f, m);
+		if (likely(m != NULL))
+			f->held[kept++] = m;
 	}
 	if (unlikely(kept < nb)) {
 		settle(f, U_DROPPED, nb - kept);
@@ -201,12 +209,13 @@ static void sift(struct vnic_face *f)
 	}
 }
 
-/* Nobody is there, who would find packets of long ago when it comes. */
+/* Nobody is there, who would find packets of long ago when it comes. A burst of them: the next
+ * poll goes on. */
 static void drop_received(struct vnic_face *f)
 {
-	do
+	drop_held(f);
+	if (take_received(f) != 0)
 		drop_held(f);
-	while (take_received(f) != 0);
 }
 
 /* The port takes nothing. Is that for long? Then nobody may be there. */
@@ -352,11 +361,25 @@ static uint16_t drop_cut(struct vnic_face *f, struct rte_mbuf **packet, uint16_t
 	return kept;
 }
 
+/* There was room for them: a limit has been set since, or another sends as this client. */
+static uint32_t drop_unsent(struct vnic_face *f, struct vnic_nbl **nbl, uint16_t n)
+{
+	uint32_t packets = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		packets += nbl[i]->nb_packets;
+		rte_pktmbuf_free_bulk(vnic_nbl_packets(nbl[i]), nbl[i]->nb_packets);
+	}
+	vnic_nbl_free(f->pool, nbl, n);
+	grow(f, F_DROPPED, packets);
+	return packets;
+}
+
 static uint32_t receive_queue(struct vnic_face *f, uint16_t queue)
 {
 	struct rte_mbuf *packet[VNIC_BURST_MAX];
 	struct vnic_nbl *nbl[VNIC_BURST_MAX];
-	uint16_t room = vnic_sender_room(f->sender, f->burst), n, k;
+	uint16_t room = vnic_sender_room(f->sender, f->burst), n, k, taken;
 
 	n = room == 0 ? 0 : rte_eth_rx_burst(f->port, queue, packet, room);
 	if (n == room && room < f->burst) {
@@ -375,8 +398,8 @@ static uint32_t receive_queue(struct vnic_face *f, uint16_t queue)
 	k = make_nbls(f, packet, n, nbl);
 	if (k < n)
 		vnic_nbl_free(f->pool, nbl + k, n - k);
-	grow(f, F_RECEIVED, n);
-	vnic_send(f->sender, nbl, k); /* takes all: there is room */
+	taken = vnic_send(f->sender, nbl, k);
+	grow(f, F_RECEIVED, n - (taken < k ? drop_unsent(f, nbl + taken, k - taken) : 0));
 	return n;
 }
 

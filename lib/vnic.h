@@ -17,9 +17,9 @@
  *
  * None of the calls marked sender, receiver, data or control sleeps or allocates, nor does a cancel.
  * None takes a lock, but for requests: those and their queues have spin locks that are held
- * for a few instructions, never on a data thread. Calls return 0 or a negative errno value, or a
- * VNIC_STATUS where the page has one; bursts return a count, creators return NULL and set
- * rte_errno.
+ * for a few instructions, and a pause may wait for who destroys a receiver; never a data thread.
+ * Calls return 0 or a negative errno value, or a VNIC_STATUS where the page has one; bursts
+ * return a count, creators return NULL and set rte_errno.
  *
  * The pages of the Windows driver documentation that this is the userspace form of, and the
  * items [C..] of the contract that stand with the calls:
@@ -373,7 +373,7 @@ int vnic_adapter_destroy(struct vnic_adapter *adapter);
 uint32_t vnic_adapter_poll(struct vnic_adapter *adapter);
 
 /* any: keep the data thread out of the lower port, as vnic_face_hold() does. What is queued stays
- * queued, and can be cancelled. */
+ * queued, and can be cancelled; that nothing leaves is no hang then. */
 void vnic_adapter_hold(struct vnic_adapter *adapter);
 bool vnic_adapter_held(const struct vnic_adapter *adapter);
 void vnic_adapter_release(struct vnic_adapter *adapter);
@@ -917,8 +917,8 @@ struct vnic_face_stats {
 	uint64_t sent;
 	uint64_t aborted;
 	uint64_t rejected;
-	uint64_t dropped;      /* received but not sent: no NBL, or longer than net_af_packet
-				  hands over whole */
+	uint64_t dropped;      /* received but not sent: no NBL, longer than net_af_packet hands
+				  over whole, or its client's limit has been set just then */
 	uint64_t backpressure; /* polls that may have left packets in the port: queue full */
 	uint64_t unmarked;     /* received, not dropped, and no rule applied */
 	uint64_t matched[VNIC_IDRULES_MAX]; /* the same, by the rule that made the id */

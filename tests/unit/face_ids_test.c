@@ -7,6 +7,8 @@
 #include "bed.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include <netinet/in.h>
@@ -19,6 +21,7 @@
 
 #define FRAME 64
 #define MBUFS 511
+#define ROUNDS 20000u
 
 struct scene {
 	struct rte_mempool *mbufs;
@@ -309,6 +312,61 @@ static void queues_in_turn(void **state)
 	close_scene(&s);
 }
 
+/* ---- limits that change ---- */
+
+static _Atomic bool over;
+
+static void *limiter(void *arg)
+{
+	struct vnic_client_limits limits = {0};
+
+	while (!atomic_load(&over)) {
+		limits.nbls ^= 1;
+		vnic_client_set_limits(arg, &limits);
+	}
+	return NULL;
+}
+
+/* Between the question for room and the send a limit may be set: what is not taken is dropped,
+ * counted, and freed. */
+static void a_limit_is_set_while_it_polls(void **state)
+{
+	struct scene s = open_scene();
+	struct vnic_face *f = face_of(&s, NULL, 0, 4);
+	struct vnic_face_stats st;
+	pthread_t thread;
+	uint64_t fed = 0;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, limiter, vnic_face_client(f)), 0);
+	for (uint32_t i = 0; i < ROUNDS || (i < 50 * ROUNDS && st.dropped == 0); i++) {
+		for (uint16_t k = 0; k < 8; k++) {
+			struct rte_mbuf *m = frame(&s, 1 + k / 3);
+
+			if (rte_ring_enqueue(s.upper, m) == 0)
+				fed++;
+			else
+				rte_pktmbuf_free(m);
+		}
+		vnic_face_poll(f);
+		vnic_adapter_poll(s.adapter);
+		vnic_face_stats_get(f, &st);
+	}
+	atomic_store(&over, true);
+	pthread_join(thread, NULL);
+	vnic_client_set_limits(vnic_face_client(f), &(struct vnic_client_limits){0});
+	for (uint32_t i = 0; i < 1000; i++) {
+		vnic_face_poll(f);
+		vnic_adapter_poll(s.adapter);
+	}
+	vnic_face_stats_get(f, &st);
+	assert_int_equal(st.received, fed);
+	assert_int_equal(st.received, st.completed + st.dropped);
+	assert_int_equal(vnic_face_outstanding(f), 0);
+	assert_int_equal(vnic_face_destroy(f), 0);
+	close_scene(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +375,7 @@ int main(void)
 		cmocka_unit_test(no_rules_are_the_flow),
 		cmocka_unit_test(rules_that_are_refused),
 		cmocka_unit_test(queues_in_turn),
+		cmocka_unit_test(a_limit_is_set_while_it_polls),
 	};
 
 	return cmocka_run_group_tests_name("face ids", tests, test_eal_setup, test_eal_teardown);

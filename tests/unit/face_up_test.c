@@ -241,6 +241,34 @@ static void an_end_with_packets_held(void **state)
 	close_upper(&u); /* and every buffer is back */
 }
 
+/* A buffer of the chain is another's as well, who may have put its own data behind it. */
+static void a_shared_chain_is_copied(void **state)
+{
+	struct upper u = open_upper(false);
+	struct rte_mbuf *m = reception_frame(u.r, 1, 9, 0, 1), *more = rte_pktmbuf_alloc(u.r->mbufs), *up = NULL;
+	uint8_t *behind = rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len);
+
+	(void)state;
+	assert_non_null(more);
+	memset(rte_pktmbuf_append(more, 50), 'm', 50);
+	memset(behind, 'b', 50);
+	assert_int_equal(rte_pktmbuf_chain(m, more), 0);
+	rte_mbuf_refcnt_update(m, 1);
+	rte_mbuf_refcnt_update(more, 1);
+	assert_int_equal(rte_ring_sp_enqueue(u.r->in, m), 0);
+	step(&u, 3);
+	assert_int_equal(rte_ring_sc_dequeue(u.ring, (void **)&up), 0);
+	assert_int_equal(up->nb_segs, 1);
+	assert_int_equal(up->pkt_len, 150);
+	assert_int_equal(*rte_pktmbuf_mtod_offset(up, char *, 149), 'm');
+	rte_pktmbuf_free(up);
+	assert_int_equal(m->nb_segs, 2);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(behind[i], 'b');
+	rte_pktmbuf_free(m);
+	close_upper(&u);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +278,7 @@ int main(void)
 		cmocka_unit_test(nobody_behind_the_port),
 		cmocka_unit_test(what_the_port_does_not_take),
 		cmocka_unit_test(an_end_with_packets_held),
+		cmocka_unit_test(a_shared_chain_is_copied),
 	};
 
 	return cmocka_run_group_tests_name("face up", tests, test_eal_setup, test_eal_teardown);
