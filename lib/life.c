@@ -299,7 +299,7 @@ static uint64_t slow_tsc(const struct vnic__pacer *p)
 }
 
 /* With sends pending some completion must come, else the adapter resets itself [C76]. One
- * that is slow because it is told to be is not hung. */
+ * that is slow because it is told to be, or held, is not hung. */
 static void look_for_hang(struct vnic_adapter *a)
 {
 	struct vnic__life *l = &a->life;
@@ -315,7 +315,7 @@ static void look_for_hang(struct vnic_adapter *a)
 			   atomic_load_explicit(&s->ring->tail, memory_order_relaxed);
 	}
 	/* what was not looked at for a second says nothing: we did not run */
-	if (!pending || done != l->done_seen || l->quiet != QUIET_NOT ||
+	if (!pending || done != l->done_seen || l->quiet != QUIET_NOT || vnic__hold_wanted(&a->hold) ||
 	    now - l->looked_tsc > a->control->tsc_hz) {
 		l->done_seen = done;
 		l->done_tsc = now;

@@ -8,7 +8,9 @@
  */
 #include "vnicd.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -198,8 +200,7 @@ static void arrive(struct peer *p)
 	set(p, CAME, get(p, CAME) + 1);
 	set(p, HERE, 1);
 	say_come(p);
-	if (p->relay != NULL)
-		release(p);
+	release(p);
 }
 
 static void depart(struct peer *p)
@@ -267,7 +268,7 @@ static void step_other(struct peer *p, bool glance)
 	if (p->phase == PEER_LEAVING || p->phase == PEER_ABORTING)
 		return;
 	if (p->face->link_down) { /* told by us: nobody has left */
-		if (went_down(p) && p->phase == PEER_HERE)
+		if (went_down(p))
 			release(p);
 		return;
 	}
@@ -437,8 +438,10 @@ void vnicd_peers_close(struct vnicd *d)
 	for (uint32_t i = 0; i < d->peers->nb; i++) {
 		struct peer *p = &d->peers->peer[i];
 
-		if (p->watched)
-			rte_eth_dev_callback_unregister(p->port, RTE_ETH_EVENT_INTR_LSC, on_link, p);
+		/* -EAGAIN: on_link() runs */
+		while (p->watched && rte_eth_dev_callback_unregister(p->port, RTE_ETH_EVENT_INTR_LSC,
+								     on_link, p) == -EAGAIN)
+			sched_yield();
 		vnic_ticket_destroy(p->ticket);
 	}
 	relays_stop(d->relays);

@@ -21,7 +21,9 @@ static void only_the_poller_answers(void **state)
 	assert_false(vnic__hold_stands(&h)); /* it may be in the port still */
 	assert_true(vnic__hold_keeps_out(&h));
 	assert_true(vnic__hold_stands(&h));
-	vnic__hold_begin(&h); /* it is held already */
+	vnic__hold_begin(&h); /* another, who is to be answered, too */
+	assert_false(vnic__hold_stands(&h));
+	assert_true(vnic__hold_keeps_out(&h));
 	assert_true(vnic__hold_stands(&h));
 	vnic__hold_end(&h);
 	assert_false(vnic__hold_stands(&h));
@@ -42,6 +44,36 @@ static void an_old_answer_does_not_count(void **state)
 	assert_false(vnic__hold_stands(&h));
 	assert_true(vnic__hold_keeps_out(&h));
 	assert_true(vnic__hold_stands(&h));
+}
+
+/* One ends a hold while another begins one: that of the other stands. */
+static void *beginner(void *arg)
+{
+	struct vnic__hold *h = arg;
+
+	vnic__hold_begin(h);
+	return NULL;
+}
+
+static void an_end_is_not_the_next_ones(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		struct vnic__hold h = {0};
+		uint32_t before;
+		pthread_t thread;
+
+		vnic__hold_begin(&h);
+		before = atomic_load(&h.wish);
+		assert_int_equal(pthread_create(&thread, NULL, beginner, &h), 0);
+		vnic__hold_end(&h);
+		pthread_join(thread, NULL);
+		/* either the end was first, or it saw both, or it saw one and failed */
+		if (atomic_load(&h.wish) == before + 2)
+			assert_true(vnic__hold_keeps_out(&h));
+		else
+			assert_int_equal(atomic_load(&h.wish), before + 3);
+	}
 }
 
 /* Nothing reaches the port of a held adapter; what is queued can be cancelled. */
@@ -110,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_poller_answers),
 		cmocka_unit_test(an_old_answer_does_not_count),
+		cmocka_unit_test(an_end_is_not_the_next_ones),
 		cmocka_unit_test(a_held_adapter_sends_nothing),
 		cmocka_unit_test(never_both_in_the_port),
 	};
