@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * face.c - vnicd between an upper port, where another program sends, and net_null, or between two
- * ports into both of which it sends, against testpmd io between the same two
+ * face.c - vnicd between an upper port, where another program sends, and net_null or another such
+ * port, against testpmd io between the same two
  *
  * Each program under test has a peer of its own, dpdk-testpmd txonly, on the first CPU; its data
  * lcore has the second. All are started once and then take turns in short slices, so that each
@@ -28,18 +28,22 @@
 #define SLICE_MS_MIN 20u
 #define PAGES_WANTED 240
 
+#define MEMIF(role) "net_memif%d,role=" role ",socket=%s,socket-abstract=no"
+#define VHOST "net_vhost%d,iface=%s"
+#define VIRTIO "net_virtio_user%d,path=%s,queue_size=1024"
+
 static const struct pair_port ports[] = {
-	{.name = "memif", .device = "net_memif%d,role=server,socket=%s,socket-abstract=no",
-	 .peer = "net_memif%d,role=client,socket=%s,socket-abstract=no", .peer_huge = ",zero-copy=yes"},
+	{.name = "memif", .device = MEMIF("server"), .peer = MEMIF("client"), .peer_huge = ",zero-copy=yes"},
 	/* no other program in it: what the program under test itself takes for a packet */
 	{.name = "pcap", .device = "net_pcap%d,rx_pcap=%s,infinite_rx=1"},
-	{.name = "vhost", .device = "net_vhost%d,iface=%s",
-	 .peer = "net_virtio_user%d,path=%s,queue_size=1024", .peer_huge = ""},
-	/* the same kind above and below, packets both ways */
-	{.name = "memif_both", .device = "net_memif%d,role=server,socket=%s,socket-abstract=no", .both = true,
-	 .peer = "net_memif%d,role=client,socket=%s,socket-abstract=no", .peer_huge = ",zero-copy=yes"},
-	{.name = "vhost_both", .device = "net_vhost%d,iface=%s", .both = true,
-	 .peer = "net_virtio_user%d,path=%s,queue_size=1024", .peer_huge = ""},
+	{.name = "vhost", .device = VHOST, .peer = VIRTIO, .peer_huge = ""},
+	/* the same kind above and below */
+	{.name = "memif_pair", .device = MEMIF("server"), .peer = MEMIF("client"),
+	 .peer_huge = ",zero-copy=yes", .lower = PAIR_ALIKE},
+	{.name = "memif_both", .device = MEMIF("server"), .peer = MEMIF("client"),
+	 .peer_huge = ",zero-copy=yes", .lower = PAIR_BOTH},
+	{.name = "vhost_pair", .device = VHOST, .peer = VIRTIO, .peer_huge = "", .lower = PAIR_ALIKE},
+	{.name = "vhost_both", .device = VHOST, .peer = VIRTIO, .peer_huge = "", .lower = PAIR_BOTH},
 	{.name = "af_packet", .device = "net_af_packet%d,iface=%s",
 	 .peer = "net_af_packet%d,iface=%s,qdisc_bypass=1", .peer_huge = "", .veth = true},
 };
@@ -253,7 +257,7 @@ static int run_cases(struct bench *b, struct pair_site *s)
 	output_line(&b->out, "\npackets through dpdk-testpmd txonly -> port -> vnicd or testpmd io -> net_null, "
 		    "Mpps: median (min .. max) of %u rounds", bench_rounds(b));
 	if (nb > 1)
-		output_line(&b->out, "  memif_both, vhost_both: between two such ports, packets both ways; "
+		output_line(&b->out, "  ..._pair: between two such ports; ..._both: the same, packets both ways, "
 			    "what came out of either");
 	if (nb > 1)
 		output_line(&b->out, "  pcap: no peer to wait for, the program itself replays a capture: what it "

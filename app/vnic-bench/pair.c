@@ -100,10 +100,13 @@ static void add_port(struct line *l, const char *devargs, int number, const char
 	add(l, "--vdev=%s", text);
 }
 
-/* Where the peer's packets come from, if it does not make them itself. */
+/* Where the peer's packets come from, if it does not make them itself, and where they end. */
 static void add_source(struct line *l, const struct pair *p, int number)
 {
-	add_port(l, "net_pcap%d,rx_pcap=%s,infinite_rx=1", number, p->imix ? p->site->imix : p->site->small, "");
+	if (number == 1 && p->port->lower == PAIR_ALIKE)
+		add_port(l, "net_null%d,no-rx=1", number, "", "");
+	else
+		add_port(l, "net_pcap%d,rx_pcap=%s,infinite_rx=1", number, p->imix ? p->site->imix : p->site->small, "");
 }
 
 static int start_testpmd(struct pair *p)
@@ -115,7 +118,7 @@ static int start_testpmd(struct pair *p)
 	add(&l, "%s", p->site->testpmd);
 	add_eal(&l, p->site, lcores, prefixes[p->device]);
 	add_port(&l, p->port->device, 0, p->place[0][0], "");
-	if (p->port->both)
+	if (p->port->lower != PAIR_NULL)
 		add_port(&l, p->port->device, 1, p->place[1][0], "");
 	else /* testpmd would forward the other way too, and net_null is never empty */
 		add(&l, "--vdev=%s", "net_null0,no-rx=1");
@@ -132,7 +135,7 @@ static int write_conf(const struct pair *p, char *path, size_t len)
 	if (f == NULL)
 		return fail(p, &p->dev, "its configuration cannot be written; is the disk full?");
 	fprintf(f, "[vnicd]\nprogress = no\n\n[adapter a0]\nport = ");
-	if (p->port->both)
+	if (p->port->lower != PAIR_NULL)
 		fprintf(f, p->port->device, 1, p->place[1][0]);
 	else
 		fprintf(f, "net_null0,no-rx=1");
@@ -179,7 +182,7 @@ static bool look_up(struct pair *p, struct counts *c)
 	bool ours = p->device != PAIR_TESTPMD;
 	uint64_t up = 0;
 
-	if (!p->port->both)
+	if (p->port->lower != PAIR_BOTH)
 		return true;
 	if (telemetry_ask(&p->to_dev, ours ? "/vnic/receive,f0" : "/ethdev/stats,0") != 0 ||
 	    !telemetry_number(&p->to_dev, ours ? "delivered" : "opackets", &up))
@@ -251,17 +254,17 @@ static int start_peer(struct pair *p)
 	snprintf(lcores, sizeof(lcores), "0@%d,1@%d", p->site->cpu_peer, p->site->cpu_peer);
 	add(&l, "%s", p->site->testpmd);
 	add_eal(&l, p->site, lcores, prefix);
-	for (int i = 0; i < 1 + p->port->both; i++) {
+	for (int i = 0; i < 1 + (p->port->lower != PAIR_NULL); i++) {
 		/* net_memif closes the hugepages' file when the first of its ports is connected */
 		bool huge = p->site->huge && i == 0;
 
 		add_port(&l, p->port->peer, i, p->place[i][1], huge ? p->port->peer_huge : "");
-		if (p->imix || p->port->both)
+		if (p->imix || p->port->lower != PAIR_NULL)
 			add_source(&l, p, i);
 	}
-	add_testpmd(&l, p->imix || p->port->both ? "io" : "txonly");
+	add_testpmd(&l, p->imix || p->port->lower != PAIR_NULL ? "io" : "txonly");
 	add(&l, "%s", "--burst=64"); /* it is to be the quicker of the two */
-	if (!p->imix && !p->port->both)
+	if (!p->imix && p->port->lower == PAIR_NULL)
 		add(&l, "%s", "--txonly-multi-flow");
 	if (child_start(&p->peer, p->site->folder, prefix, &p->site->cpus, l.arg) != 0)
 		return -1;
@@ -271,7 +274,7 @@ static int start_peer(struct pair *p)
 /* The peer is started when the socket is there. */
 static int wait_place(struct pair *p)
 {
-	const char *last = p->place[p->port->both][0];
+	const char *last = p->place[p->port->lower != PAIR_NULL][0];
 
 	for (int ms = 0; ms < UP_MS; ms += LOOK_MS) {
 		if (p->port->veth || p->port->peer == NULL ||
@@ -359,7 +362,7 @@ int pair_check(struct pair *p)
 	struct counts c = {0};
 
 	/* while it does not take what comes out nothing goes in */
-	if (p->port->peer == NULL || p->port->both)
+	if (p->port->peer == NULL || p->port->lower != PAIR_NULL)
 		return 0;
 	/* the device held still, the peer fills the port until nothing goes in any more */
 	child_resume(&p->peer);

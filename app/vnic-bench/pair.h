@@ -21,6 +21,13 @@ struct pair_site {
 	char imix[CHILD_PATH], small[CHILD_PATH]; /* captures of the mix, of 64-byte frames */
 };
 
+/* What is below. */
+enum pair_lower {
+	PAIR_NULL,  /* net_null */
+	PAIR_ALIKE, /* a port of the same kind, out of which the peer takes what it has sent */
+	PAIR_BOTH,  /* the same, and it sends into both */
+};
+
 /* A kind of upper port. */
 struct pair_port {
 	const char *name;
@@ -28,7 +35,7 @@ struct pair_port {
 				    * the latter NULL: the device replays a capture and needs no peer */
 	const char *peer_huge;     /* more for the peer's on hugepages */
 	bool veth;                 /* places are the ends of a veth pair, else a socket */
-	bool both;                 /* the lower port is of the kind, too, and the peer sends into both */
+	enum pair_lower lower;
 };
 
 enum pair_device { PAIR_VNICD, PAIR_TESTPMD, PAIR_CANCELS, PAIR_DEVICES };
