@@ -81,19 +81,6 @@ static uint32_t default_max_frame(uint16_t port)
 	return RTE_MIN((uint32_t)mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN, FRAME_LIMIT);
 }
 
-bool vnic__port_takes_chains(uint16_t port, uint16_t queue)
-{
-	struct rte_eth_conf eth;
-	struct rte_eth_txq_info txq;
-	uint64_t offloads = 0;
-
-	if (rte_eth_dev_conf_get(port, &eth) == 0)
-		offloads |= eth.txmode.offloads;
-	if (rte_eth_tx_queue_info_get(port, queue, &txq) == 0)
-		offloads |= txq.conf.offloads;
-	return (offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-}
-
 uint32_t vnic__port_longest(uint16_t port)
 {
 	struct rte_eth_dev_info info;

@@ -135,8 +135,6 @@ extern const struct vnic_driver vnic__layer_driver;
 /* Control thread: has the port been pulled out? */
 bool vnic__ethdev_gone(const struct vnic_adapter *a);
 
-/* Setup: chains need the port's or the queue's consent, not only its ability. */
-bool vnic__port_takes_chains(uint16_t port, uint16_t queue);
 /* Setup: net_af_packet hands over, and does not say so, the first part of a frame that its ring's
  * frames do not hold; they hold one of so many bytes. 0: the port's driver does no such thing. */
 uint32_t vnic__port_longest(uint16_t port);

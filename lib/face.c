@@ -96,7 +96,8 @@ static bool open_up(struct vnic_face *f, const struct vnic_face_conf *conf)
 
 	rte_eth_dev_get_mtu(f->port, &mtu);
 	f->max_frame = (uint32_t)mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
-	f->linear_only = !vnic__port_takes_chains(f->port, conf->tx_queue);
+	f->linear_only = (vnic__offload_configured(f->port, conf->tx_queue) &
+			  RTE_ETH_TX_OFFLOAD_MULTI_SEGS) == 0;
 	f->tx_queue = conf->tx_queue;
 	f->receiver = vnic_receiver_create(f->client, &conf->receiver);
 	return f->receiver != NULL;

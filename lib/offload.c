@@ -28,8 +28,7 @@
 
 /* ---- the port ---- */
 
-/* What it was set up to do, not only what it could. */
-static uint64_t configured(uint16_t port, uint16_t queue)
+uint64_t vnic__offload_configured(uint16_t port, uint16_t queue)
 {
 	struct rte_eth_conf eth;
 	struct rte_eth_txq_info txq;
@@ -63,7 +62,7 @@ static uint16_t or_any(uint16_t limit)
 
 void vnic__offload_init(struct vnic__offload *o, uint16_t port, uint16_t queue, uint32_t max_frame)
 {
-	uint64_t offloads = configured(port, queue);
+	uint64_t offloads = vnic__offload_configured(port, queue);
 	struct rte_eth_dev_info info;
 
 	*o = (struct vnic__offload){.port = port, .queue = queue, .max_frame = max_frame, .max_untagged = max_frame,

@@ -68,6 +68,8 @@ struct rte_eth_dev_info;
  * drivers write tags and sums into the packet itself, before they know that they can send it,
  * and some drop what they cannot: they are asked for chains alone. */
 uint64_t vnic__offload_wanted(const struct rte_eth_dev_info *info);
+/* Setup: the tx offloads that the port was set up to do, not only could. */
+uint64_t vnic__offload_configured(uint16_t port, uint16_t queue);
 /* Setup: what the configured port does; without a tag a frame may be as long as with one. */
 void vnic__offload_init(struct vnic__offload *o, uint16_t port, uint16_t queue, uint32_t max_frame);
 /* Setup: leave nothing to the port, for packets may go where it does not see them. */

@@ -88,39 +88,19 @@ static void by_bits(struct bed *b, uint32_t k)
 	bucket->empty_at = (rte_rdtsc() << VNIC__PACER_FRACTION) - k * 700 * 8 * bucket->cost;
 }
 
-/* A port that holds what it was given until the test says that it has left. */
-static struct {
-	struct bed *b;
-	uint64_t left;
-} port;
-
-static int status_of(uint16_t id, uint16_t queue, uint16_t offset)
-{
-	struct vnic_adapter_stats st = bed_stats(port.b);
-	uint64_t ago = 512u - offset;
-
-	(void)id;
-	(void)queue;
-	return ago > st.sent.packets || st.sent.packets - ago < port.left ? RTE_ETH_TX_DESC_DONE :
-									     RTE_ETH_TX_DESC_FULL;
-}
-
 static void by_in_flight(struct bed *b, uint32_t k)
 {
 	if (b->adapter->inflight.nb_desc == 0) {
-		port.b = b;
-		port.left = 0;
-		b->adapter->inflight =
-			(struct vnic__inflight){.status = status_of, .nb_desc = 512, .limit = 16};
+		bed_port_holds(b, 16);
 		vnic__fair_init(b->adapter);
 	}
-	port.left += k;
+	b->left += k;
 }
 
 /* Let the rest leave at once. */
 static void end(struct bed *b)
 {
-	port.left = UINT64_MAX / 2;
+	b->left = UINT64_MAX / 2;
 	b->adapter->pacer.packets.cost = b->adapter->pacer.bits.cost = 0;
 	bed_close(b);
 }

@@ -207,33 +207,12 @@ static void fair_at_a_port_that_takes_one_packet(void **state)
 
 /* ---- in flight ---- */
 
-/* A port that holds what it was given until the test says that it has left. */
-static struct {
-	struct bed *b;
-	uint64_t left;
-} port;
-
-static int status_of(uint16_t id, uint16_t queue, uint16_t offset)
-{
-	struct vnic_adapter_stats st = bed_stats(port.b);
-	uint64_t ago = 512u - offset;
-
-	(void)id;
-	(void)queue;
-	if (ago > st.sent.packets)
-		return RTE_ETH_TX_DESC_DONE;
-	return st.sent.packets - ago < port.left ? RTE_ETH_TX_DESC_DONE : RTE_ETH_TX_DESC_FULL;
-}
-
 static void the_port_holds_no_more_than_the_limit(void **state)
 {
 	struct bed *b = bed_open(&(struct bed_conf){.nb_senders = 2});
 
 	(void)state;
-	port.b = b;
-	port.left = 0;
-	b->adapter->inflight =
-		(struct vnic__inflight){.status = status_of, .nb_desc = 512, .limit = 8};
+	bed_port_holds(b, 8);
 	for (uint32_t s = 0; s < 2; s++)
 		bed_send_by(b, s, bed_nbl(b, ID, 5), 1);
 	bed_send_id(b, ID, 30);
@@ -241,12 +220,12 @@ static void the_port_holds_no_more_than_the_limit(void **state)
 		bed_data(b);
 		bed_data(b);
 		bed_wire_drain(b); /* the port took them; whether they have left is another thing */
-		assert_int_equal(b->nb_log, port.left + 8);
-		port.left += step % 4;
+		assert_int_equal(b->nb_log, b->left + 8);
+		b->left += step % 4;
 	}
 	bed_cancel(b, ID); /* what is above the limit can still be had */
 	assert_int_equal(bed_stats(b).aborted.nbls, 32 - 2 - (b->nb_log - 10));
-	port.left = 1000;
+	b->left = 1000;
 	bed_close(b);
 }
 

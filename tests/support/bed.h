@@ -123,6 +123,7 @@ struct bed {
 	void (*polled)(struct vnic_nbl **nbls, uint16_t n);
 	bool hold;  /* completed NBLs and packets are not freed: bed_release() */
 	bool forced; /* half sent NBLs were taken back: an aborted one may have left in part */
+	uint64_t left; /* packets that have left a port that holds them: see bed_port_holds() */
 	bool alien; /* the adapter had other NBLs too: its account is not the bed's */
 };
 
@@ -165,6 +166,9 @@ void bed_discard(struct bed *b, uint32_t first, uint16_t n);
 
 /* The port takes exactly k more packets; BED_ROOM_ALL is all that it can. */
 void bed_wire_room(struct bed *b, uint32_t k);
+/* From now on the port holds, one bed's at a time, what it was given until `left` says that it has
+ * left, and the adapter lets it hold `limit`. */
+void bed_port_holds(struct bed *b, uint32_t limit);
 /* Take what is on the wire, check and log it; the room is what it was last said to be.
  * Returns how many packets it was. */
 uint32_t bed_wire_drain(struct bed *b);

@@ -6,8 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_ethdev.h>
+
+#include "adapter.h"
 #include "handover.h"
 
+#define HELD_DESC 512u
 #define FRAME_MIN 60u
 #define FRAME_ROOM 16384u
 #define COOKIE_BASE UINT64_C(0xc001c0de00000000)
@@ -259,6 +263,28 @@ static uint32_t drain(struct bed *b, bool gives_room)
 		m[i] = &blocker;
 	rte_ring_enqueue_bulk(b->wire, (void **)m, BED_ROOM_ALL - b->room, NULL);
 	return packets;
+}
+
+/* A driver's function knows no bed. */
+static struct bed *holder;
+
+static int status_of(uint16_t port, uint16_t queue, uint16_t offset)
+{
+	struct vnic_adapter_stats st = bed_stats(holder);
+	uint64_t ago = HELD_DESC - offset;
+
+	(void)port;
+	(void)queue;
+	return ago > st.sent.packets || st.sent.packets - ago < holder->left ? RTE_ETH_TX_DESC_DONE :
+									       RTE_ETH_TX_DESC_FULL;
+}
+
+void bed_port_holds(struct bed *b, uint32_t limit)
+{
+	holder = b;
+	b->left = 0;
+	b->adapter->inflight =
+		(struct vnic__inflight){.status = status_of, .nb_desc = HELD_DESC, .limit = limit};
 }
 
 uint32_t bed_wire_drain(struct bed *b)
