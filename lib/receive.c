@@ -310,13 +310,17 @@ uint32_t vnic__receive_poll(struct vnic_adapter *a)
 static void learn(struct vnic__receive *rc, struct vnic_receiver *from, const struct rte_mbuf *m)
 {
 	const uint8_t *mac = rte_pktmbuf_mtod_offset(m, const uint8_t *, RTE_ETHER_ADDR_LEN);
+	uint16_t vlan;
 	uintptr_t word;
 	uint64_t key;
 	void *data;
 
 	if (m->data_len < RTE_ETHER_HDR_LEN || (mac[0] & 1))
 		return;
-	key = vnic__receive_key(mac, vlan_of(m));
+	vlan = vlan_of(m);
+	if (!takes_vlan(from, vlan))
+		return; /* of another VLAN it has nothing to receive */
+	key = vnic__receive_key(mac, vlan);
 	/* relaxed: constant while it is open, and it is the sender's own */
 	word = (uintptr_t)atomic_load_explicit(&from->version, memory_order_relaxed) *
 		       VNIC_RECEIVERS_MAX + from->slot;

@@ -606,6 +606,37 @@ static void a_source_is_learned(void **state)
 	reception_close(r);
 }
 
+/* Sent from 02:..:`from` on `vlan` by client i, to nobody who is here. */
+static void send_from(struct reception *r, uint32_t i, uint8_t from, uint16_t vlan, uint32_t number)
+{
+	send_packet(r, i, reception_frame(r, 0xfe, from, vlan, number));
+	reception_data(r);
+	RECEPTION_EXPECT_WIRE(r, number);
+}
+
+/* Who is on one VLAN learns nothing on another, and gets nothing of it. */
+static void nothing_is_learned_of_another_vlan(void **state)
+{
+	struct reception *r = reception_open(&learns);
+
+	(void)state;
+	reception_listen(r, 0, 0, 20);
+	reception_listen(r, 1, 0, 10);
+	send_from(r, 0, 1, 20, 10);
+	send_from(r, 1, 1, 20, 11);
+	send_from(r, 1, 3, 0, 12);
+	reception_arrive(r, 1, 20, 13);
+	reception_arrive(r, 3, 0, 14);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 13);
+	reception_expect_none(r, 1);
+	send_from(r, 1, 1, 10, 15);
+	reception_arrive(r, 1, 10, 16);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 1, 16);
+	reception_close(r);
+}
+
 static void learning_is_bounded(void **state)
 {
 	struct reception *r = reception_open(&learns);
@@ -613,17 +644,8 @@ static void learning_is_bounded(void **state)
 	(void)state;
 	reception_listen(r, 0, 0, -1);
 	reception_listen(r, 1, 0, -1);
-	for (uint32_t i = 0; i < 100; i++) {
-		struct vnic_nbl *nbl;
-
-		assert_int_equal(vnic_nbl_alloc(r->nbls, &nbl, 1), 0);
-		nbl->cancel_id = RECEPTION_ID;
-		nbl->nb_packets = 1;
-		vnic_nbl_packets(nbl)[0] = reception_frame(r, 0xfe, (uint8_t)(1 + i), 0, i);
-		assert_int_equal(vnic_send(r->sender[0], &nbl, 1), 1);
-		reception_data(r);
-		RECEPTION_EXPECT_WIRE(r, i);
-	}
+	for (uint32_t i = 0; i < 100; i++)
+		send_from(r, 0, (uint8_t)(1 + i), 0, i);
 	assert_int_equal(reception_adapter_stats(r).learn_full, 36);
 	reception_send(r, 1, 64, 200);
 	reception_send(r, 1, 65, 201);
@@ -651,6 +673,7 @@ int main(void)
 		cmocka_unit_test(local_behind_a_full_port), cmocka_unit_test(local_is_cancelled),
 		cmocka_unit_test(local_with_a_tag), cmocka_unit_test(local_in_segments),
 		cmocka_unit_test(a_source_is_learned), cmocka_unit_test(learning_is_bounded),
+		cmocka_unit_test(nothing_is_learned_of_another_vlan),
 	};
 
 	return cmocka_run_group_tests_name("receive", tests, test_eal_setup, test_eal_teardown);
