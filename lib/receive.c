@@ -489,9 +489,10 @@ void vnic__receiver_flush(struct vnic_receiver *r)
 		rte_pktmbuf_free_bulk(packet, n);
 		nb += n;
 	}
+	if (nb == 0)
+		return; /* it may be a closed one, whose counts are a setup thread's */
 	r->x_count[RXX_FLUSHED] += nb;
-	if (nb != 0)
-		vnic__account_write(&r->x_account, r->x_count, RXX_COUNTS);
+	vnic__account_write(&r->x_account, r->x_count, RXX_COUNTS);
 }
 
 void vnic__receive_flush(struct vnic_adapter *a)
