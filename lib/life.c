@@ -170,7 +170,8 @@ static bool initialize_step(struct vnic_adapter *a)
 	if (status == VNIC_STATUS_SUCCESS) {
 		/* a port that had gone is back */
 		a->life.removing = a->life.low_power = false;
-		atomic_store_explicit(&a->gone, false, memory_order_relaxed);
+		/* release: what was done to it before the data thread is there again */
+		atomic_store_explicit(&a->gone, false, memory_order_release);
 		vnic__life_look(a);
 	}
 	vnic__life_event(a, status == VNIC_STATUS_SUCCESS ? EVENT_INITIALIZE_DONE :
@@ -242,6 +243,8 @@ static bool remove_step(struct vnic_adapter *a)
 		return false;
 	if (vnic__life_event(a, EVENT_PAUSE))
 		return true;
+	if (!vnic__receive_port_left(a))
+		return false;
 	if (state == VNIC_STATE_PAUSED && a->life.quiet == QUIET_YES && !a->life.resetting) {
 		if (a->driver.halt != NULL)
 			a->driver.halt(a, a->driver_context);
@@ -249,8 +252,10 @@ static bool remove_step(struct vnic_adapter *a)
 		state = VNIC_STATE_HALTED;
 	}
 	if ((state == VNIC_STATE_HALTED || state == VNIC_STATE_SHUTDOWN) &&
-	    a->life.quiet == QUIET_YES)
+	    a->life.quiet == QUIET_YES) {
+		a->life.removed = true;
 		vnic__operation_end(a, VNIC_CONTROL_REMOVE, 0, UINT64_MAX, VNIC_STATUS_SUCCESS);
+	}
 	return false;
 }
 
@@ -342,9 +347,11 @@ static void look(struct vnic_adapter *a)
 
 void vnic__life_remove(struct vnic_adapter *a)
 {
-	/* relaxed: the sweep asks for help after it, and from then on it is seen */
-	atomic_store_explicit(&a->gone, true, memory_order_relaxed);
+	/* SC: before the receive side's door is looked at. For what is sent the sweep asks for help
+	 * after it, and from then on it is seen */
+	atomic_exchange_explicit(&a->gone, true, memory_order_seq_cst);
 	a->life.removing = a->life.force = true;
+	a->life.removed = false;
 	vnic__life_set_gate(a);
 }
 
@@ -363,6 +370,7 @@ static bool at_rest(const struct vnic_adapter *a)
 	enum vnic_state state = vnic__life_state(l);
 
 	return (l->quiet == QUIET_NOT || l->quiet == QUIET_YES) && !l->resetting &&
+	       (!l->removing || l->removed) &&
 	       state != VNIC_STATE_INITIALIZING && state != VNIC_STATE_RESTARTING &&
 	       state != VNIC_STATE_PAUSING && l->start == START_NOT && l->stop == STOP_NOT &&
 	       vnic__drain_at_rest(&l->drain);

@@ -38,6 +38,7 @@ struct vnic__life {
 	bool resetting;
 	bool low_power;
 	bool removing;
+	bool removed;   /* to its end */
 	_Atomic bool link_up; /* anybody may ask */
 	bool force;     /* NBLs half handed down are not waited for */
 	enum vnic__quiet quiet;

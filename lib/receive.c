@@ -258,6 +258,13 @@ static void give_sorted(struct vnic__receive *rc, struct rte_mbuf **packet, uint
 	}
 }
 
+/* Behind the door, open gate or closed: who has taken something away waits until we are outside. */
+static inline void enter(struct vnic__receive *rc)
+{
+	/* SC: the door, then what is looked at; A26 <- R26 */
+	atomic_exchange_explicit(&rc->door, 1, memory_order_seq_cst);
+}
+
 /* What may have been cut off is none of what was sent to us. */
 static uint32_t drop_cut(struct vnic__receive *rc, struct rte_mbuf **packet, uint32_t n)
 {
@@ -271,23 +278,20 @@ static uint32_t drop_cut(struct vnic__receive *rc, struct rte_mbuf **packet, uin
 	return kept;
 }
 
-uint32_t vnic__receive_poll(struct vnic_adapter *a)
+/* One burst, behind the door. */
+static uint32_t take_in(struct vnic_adapter *a, struct vnic__receive *rc)
 {
-	struct vnic__receive *rc = a->receive;
 	struct rte_mbuf *packet[VNIC_BURST_MAX];
 	struct vnic_receiver *sole;
-	uint32_t n;
+	uint32_t n = rte_eth_rx_burst(a->port, rc->rx_queue, packet, a->burst);
 
-	/* relaxed: the data thread answers a sweep after it, see life.c */
-	if (!rc->port || unlikely(atomic_load_explicit(&a->gone, memory_order_relaxed)))
-		return 0;
-	n = rte_eth_rx_burst(a->port, rc->rx_queue, packet, a->burst);
 	if (n == 0)
 		return 0;
 	rc->count[RXA_RECEIVED] += n;
 	if (unlikely(rc->longest != 0))
 		n = drop_cut(rc, packet, n);
-	if (unlikely(vnic__door_enter(&rc->door, &a->gate) != VNIC_STATUS_SUCCESS)) {
+	/* SC: after the door */
+	if (unlikely(atomic_load_explicit(&a->gate, memory_order_seq_cst) != VNIC_STATUS_SUCCESS)) {
 		rc->count[RXA_PAUSED] += n;
 		rte_pktmbuf_free_bulk(packet, n);
 		vnic__account_write(&rc->account, rc->count, RXA_COUNTS);
@@ -300,6 +304,20 @@ uint32_t vnic__receive_poll(struct vnic_adapter *a)
 	else
 		give_sorted(rc, packet, n);
 	hand_over(rc);
+	return n;
+}
+
+uint32_t vnic__receive_poll(struct vnic_adapter *a)
+{
+	struct vnic__receive *rc = a->receive;
+	uint32_t n = 0;
+
+	if (!rc->port)
+		return 0;
+	enter(rc); /* whatever the gate says: what arrives meanwhile is dropped */
+	/* SC: after the door */
+	if (likely(!atomic_load_explicit(&a->gone, memory_order_seq_cst)))
+		n = take_in(a, rc);
 	vnic__door_leave(&rc->door);
 	return n;
 }
@@ -478,6 +496,12 @@ bool vnic__receive_doors_clear(const struct vnic_adapter *a)
 		if (!vnic__door_clear(&rc->receiver[i]->door))
 			return false;
 	return vnic__door_clear(&rc->door);
+}
+
+bool vnic__receive_port_left(const struct vnic_adapter *a)
+{
+	/* SC, as above */
+	return a->receive == NULL || vnic__door_clear(&a->receive->door);
 }
 
 void vnic__receiver_flush(struct vnic_receiver *r)

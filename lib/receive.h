@@ -12,6 +12,12 @@
  *
  *   R22/A22  put: the packets in the ring, before their number
  *   R23/A23  returned: the receiver's use of packets, before they count as returned
+ *   R26/A26  door: an address taken out of the table, by an exchange on the data thread's door,
+ *            before the data thread's next entry. Whoever exchanges first, either the data
+ *            thread does not find the address or who took it out sees the data thread inside
+ *   SC       the adapter's `gone` (control writes, data reads) against the data thread's door
+ *            (the reverse), as its gate: either the data thread leaves the port alone, or the
+ *            control thread sees it inside and waits
  *   SC       a receiver's `open` (setup writes, data reads) against the data thread's door
  *            (the reverse): either the data thread sees it closed, or who closes it sees the
  *            data thread inside and waits
@@ -124,7 +130,9 @@ uint32_t vnic__receive_local(struct vnic_adapter *a, const struct vnic_sender *s
 
 /* Control thread, behind a closed gate: is nobody at the rings any more? */
 bool vnic__receive_doors_clear(const struct vnic_adapter *a);
-/* Then: empty them. */
+/* Control thread, once the port is said to be gone: is the data thread out of it? */
+bool vnic__receive_port_left(const struct vnic_adapter *a);
+/* Behind a closed gate and clear doors: empty the rings. */
 void vnic__receive_flush(struct vnic_adapter *a);
 /* Then: is a packet indicated and not returned? */
 bool vnic__receive_held(const struct vnic_adapter *a);

@@ -153,9 +153,10 @@ static uint64_t key_of(const struct vnic_receiver *r, uint32_t i)
 }
 
 /* Until the data thread is known to be outside, once: setup threads may wait. */
-static void wait_outside(const struct vnic__receive *rc)
+static void wait_outside(struct vnic__receive *rc)
 {
-	while (!vnic__door_clear(&rc->door))
+	/* R26 -> A26, and A14 <- R14: it writes what is there, which a load would not */
+	while (atomic_fetch_add_explicit(&rc->door, 0, memory_order_seq_cst) != 0)
 		sched_yield();
 }
 
