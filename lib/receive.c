@@ -15,6 +15,7 @@
 #include <rte_prefetch.h>
 
 #include "adapter.h"
+#include "transmit.h"
 
 /* One burst, sorted: whose each packet is. */
 struct sorted {
@@ -128,13 +129,25 @@ static void sort(const struct vnic__receive *rc, struct rte_mbuf **packet, uint3
 
 /* ---- into the batches ---- */
 
+/* Behind the door, open gate or closed: who has taken something away waits until we are outside. */
+static inline void enter(struct vnic__receive *rc)
+{
+	/* SC: the door, then what is looked at; A26 <- R26 */
+	atomic_exchange_explicit(&rc->door, 1, memory_order_seq_cst);
+}
+
+static inline bool is_open(const struct vnic_receiver *r)
+{
+	/* SC: after the door */
+	return atomic_load_explicit(&r->open, memory_order_seq_cst);
+}
+
 /* Begin a batch for the receiver, if there is none yet. False: it is closed. */
 static bool touch(struct vnic__receive *rc, struct vnic_receiver *r)
 {
 	if (rc->touched & UINT32_C(1) << r->slot)
 		return true;
-	/* SC: after the door */
-	if (!atomic_load_explicit(&r->open, memory_order_seq_cst))
+	if (!is_open(r))
 		return false;
 	if (r->depth - (r->nb_put - r->nb_gone) < VNIC_BURST_MAX)
 		/* relaxed, both: only grow, and the ring orders what it carries */
@@ -256,13 +269,6 @@ static void give_sorted(struct vnic__receive *rc, struct rte_mbuf **packet, uint
 		else
 			give_to_all(rc, packet[i], s.vlan[i], s.group >> i & 1);
 	}
-}
-
-/* Behind the door, open gate or closed: who has taken something away waits until we are outside. */
-static inline void enter(struct vnic__receive *rc)
-{
-	/* SC: the door, then what is looked at; A26 <- R26 */
-	atomic_exchange_explicit(&rc->door, 1, memory_order_seq_cst);
 }
 
 /* What may have been cut off is none of what was sent to us. */
@@ -460,16 +466,56 @@ static uint32_t send_sorted(struct vnic_adapter *a, const struct vnic_receiver *
 	return i;
 }
 
+/* Behind a closed gate, the rest of an NBL that has left in part: its receivers are paused, and
+ * the port has no business with what is for them. */
+static uint32_t send_rest(struct vnic_adapter *a, const struct vnic_receiver *from,
+			  struct rte_mbuf **packet, uint32_t n)
+{
+	struct vnic__receive *rc = a->receive;
+	struct sorted s;
+	uint32_t i;
+
+	enter(rc); /* for the table: no ring is touched */
+	sort(rc, packet, n, &s);
+	for (i = 0; i < n; i++)
+		if (s.to[i] != NULL && s.to[i] != from && is_open(s.to[i])) {
+			rc->count[RXA_LOCAL]++;
+			rc->count[RXA_PAUSED]++;
+			rte_pktmbuf_free(packet[i]);
+		} else if (rte_eth_tx_burst(a->port, a->tx_queue, packet + i, 1) == 0) {
+			break;
+		}
+	vnic__account_write(&rc->account, rc->count, RXA_COUNTS);
+	vnic__door_leave(&rc->door);
+	return i;
+}
+
+/* Of n packets, those of the NBL that has left in part. */
+static uint32_t begun_part(const struct vnic_sender *s, uint32_t n)
+{
+	if (!vnic__begun(s))
+		return 0;
+	if (s->segments.nb != 0)
+		return n; /* frames of one packet */
+	return RTE_MIN(n, (uint32_t)vnic__staged_nbl(s, 0)->nb_packets - s->cursor);
+}
+
 uint32_t vnic__receive_local(struct vnic_adapter *a, const struct vnic_sender *s,
 			     struct rte_mbuf **packet, uint32_t n)
 {
 	struct vnic__receive *rc = a->receive;
 	struct vnic_receiver *from;
 
-	/* behind a closed gate no receiver may be looked at: what is staged waits for the sweep,
-	 * but for the rest of an NBL that has left in part */
-	if (vnic__door_enter(&rc->door, &a->gate) != VNIC_STATUS_SUCCESS)
-		return !vnic__begun(s) ? 0 : rte_eth_tx_burst(a->port, a->tx_queue, packet, (uint16_t)n);
+	/* behind a closed gate nothing goes to a receiver: what is staged waits for the sweep, but
+	 * for the rest of an NBL that has left in part */
+	if (vnic__door_enter(&rc->door, &a->gate) != VNIC_STATUS_SUCCESS) {
+		n = begun_part(s, n);
+		if (n == 0 || !rc->local)
+			return n == 0 ? 0 : rte_eth_tx_burst(a->port, a->tx_queue, packet, (uint16_t)n);
+		/* acquire: as below */
+		from = atomic_load_explicit(&s->client->receiver, memory_order_acquire);
+		return send_rest(a, from, packet, n);
+	}
 	/* acquire: the receiver before its client has it */
 	from = atomic_load_explicit(&s->client->receiver, memory_order_acquire);
 	for (uint32_t i = 0; rc->learn && from != NULL && i < n; i++)

@@ -235,6 +235,48 @@ static void c44_local_behind_a_closed_gate(void **state)
 	reception_close(r);
 }
 
+/* Only it: not what is staged behind it. What of it is for a receiver that is paused is not
+ * for the port. */
+static void c44_behind_a_closed_gate_one_nbl_is_finished(void **state)
+{
+	struct reception *r = reception_open(&local);
+	struct rte_mbuf *filler = reception_frame(r, 9, 9, 0, 99), *m = NULL;
+	static const uint8_t to[5] = {9, 9, 2, 9, 9};
+	struct vnic_nbl *nbl[2];
+
+	(void)state;
+	reception_listen(r, 1, 2, -1);
+	while (rte_ring_sp_enqueue(r->wire, filler) == 0)
+		;
+	assert_int_equal(rte_ring_sc_dequeue(r->wire, (void **)&m), 0);
+	assert_int_equal(vnic_nbl_alloc(r->nbls, nbl, 2), 0);
+	for (uint32_t i = 0; i < 5; i++)
+		vnic_nbl_packets(nbl[i / 4])[i % 4] = reception_frame(r, to[i], 1, 0, i);
+	nbl[0]->nb_packets = 4;
+	nbl[1]->nb_packets = 1;
+	assert_int_equal(vnic_send(r->sender[0], nbl, 2), 2);
+	reception_data(r); /* both staged, one packet has left */
+	vnic__send_gate_set(&r->adapter->gate, VNIC_STATUS_PAUSED);
+	do
+		assert_int_equal(rte_ring_sc_dequeue(r->wire, (void **)&m), 0);
+	while (m == filler);
+	assert_int_equal(reception_number(m), 0);
+	rte_pktmbuf_free(m);
+	rte_pktmbuf_free(filler);
+	reception_data(r);
+	reception_data(r);
+	assert_int_equal(r->nb_done, 1);
+	assert_int_equal(nbl[0]->status, VNIC_STATUS_SUCCESS);
+	RECEPTION_EXPECT_WIRE(r, 1, 3);
+	assert_int_equal(reception_adapter_stats(r).paused, 1);
+	vnic__send_gate_set(&r->adapter->gate, VNIC_STATUS_SUCCESS);
+	reception_expect_none(r, 1);
+	reception_data(r);
+	assert_int_equal(r->nb_done, 2);
+	RECEPTION_EXPECT_WIRE(r, 4);
+	reception_close(r);
+}
+
 static void c44_a_pause_takes_back_what_is_queued_for_a_local_receiver(void **state)
 {
 	struct reception *r = reception_open(&local);
@@ -488,6 +530,7 @@ int main(void)
 		cmocka_unit_test(c44_a_pause_waits_at_the_doors),
 		cmocka_unit_test(c44_behind_a_closed_gate_nothing_is_indicated),
 		cmocka_unit_test(c44_local_behind_a_closed_gate),
+		cmocka_unit_test(c44_behind_a_closed_gate_one_nbl_is_finished),
 		cmocka_unit_test(c44_a_pause_takes_back_what_is_queued_for_a_local_receiver),
 		cmocka_unit_test(c51_a_reset_flushes_and_does_not_wait),
 		cmocka_unit_test(c53_removal_waits_for_a_held_receive),

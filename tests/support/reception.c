@@ -57,7 +57,7 @@ struct reception *reception_open(const struct vnic_adapter_conf *wish)
 	r->control = vnic_control_create(-1);
 	r->mbufs = rte_pktmbuf_pool_create(bed_unique("rxm", name), NB_MBUFS, 0, 0,
 					   RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-	r->nbls = vnic_nbl_pool_create(bed_unique("rxn", name), 1024, 2, -1);
+	r->nbls = vnic_nbl_pool_create(bed_unique("rxn", name), 1024, 4, -1);
 	assert_true(r->control != NULL && r->mbufs != NULL && r->nbls != NULL);
 	open_port(r);
 	conf.name = bed_unique("rxa", name);
