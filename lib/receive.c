@@ -50,6 +50,12 @@ static inline uint16_t vlan_of(const struct rte_mbuf *m)
 	return rte_be_to_cpu_16(tag->vlan_tci) & 0xfff;
 }
 
+/* Of a packet that is to be sent: the port may insert the tag. */
+static inline uint16_t sent_vlan_of(const struct rte_mbuf *m)
+{
+	return m->ol_flags & RTE_MBUF_F_TX_VLAN ? m->vlan_tci & 0xfff : vlan_of(m);
+}
+
 static inline bool takes_vlan(const struct vnic_receiver *r, uint32_t vlan)
 {
 	return r->conf.vlan < 0 || (uint32_t)r->conf.vlan == vlan;
@@ -330,6 +336,27 @@ uint32_t vnic__receive_poll(struct vnic_adapter *a)
 
 /* ---- between senders and receivers of one adapter ---- */
 
+/* Where the receiver keeps an address that is new to it: over its oldest, if it has its most. */
+static uint32_t place_for(struct vnic__receive *rc, struct vnic_receiver *r, uint64_t key,
+			  uintptr_t word)
+{
+	uint32_t i;
+	void *data;
+
+	/* it may have been another's meanwhile */
+	for (i = 0; i < RTE_MIN(r->nb_learned, (uint64_t)VNIC__LEARNED_MAX); i++)
+		if (r->learned[i] == key)
+			return i;
+	i = (uint32_t)(r->nb_learned++ % VNIC__LEARNED_MAX);
+	if (r->nb_learned <= VNIC__LEARNED_MAX ||
+	    rte_hash_lookup_data(rc->learned, &r->learned[i], &data) < 0 ||
+	    (uintptr_t)data % VNIC_RECEIVERS_MAX != r->slot)
+		return i;
+	rc->count[RXA_LEARN_FULL] += (uintptr_t)data == word;
+	rte_hash_del_key(rc->learned, &r->learned[i]);
+	return i;
+}
+
 /* The sender's receiver is where its packets come from. */
 static void learn(struct vnic__receive *rc, struct vnic_receiver *from, const struct rte_mbuf *m)
 {
@@ -341,7 +368,7 @@ static void learn(struct vnic__receive *rc, struct vnic_receiver *from, const st
 
 	if (m->data_len < RTE_ETHER_HDR_LEN || (mac[0] & 1))
 		return;
-	vlan = vlan_of(m);
+	vlan = sent_vlan_of(m);
 	if (!takes_vlan(from, vlan))
 		return; /* of another VLAN it has nothing to receive */
 	key = vnic__receive_key(mac, vlan);
@@ -350,11 +377,8 @@ static void learn(struct vnic__receive *rc, struct vnic_receiver *from, const st
 		       VNIC_RECEIVERS_MAX + from->slot;
 	if (rte_hash_lookup_data(rc->learned, &key, &data) >= 0 && (uintptr_t)data == word)
 		return;
-	if (from->nb_learned == VNIC__LEARNED_MAX ||
-	    rte_hash_add_key_data(rc->learned, &key, (void *)word) != 0)
-		rc->count[RXA_LEARN_FULL]++;
-	else
-		from->nb_learned++;
+	from->learned[place_for(rc, from, key, word)] = key;
+	rte_hash_add_key_data(rc->learned, &key, (void *)word); /* there is room: half is empty */
 }
 
 /* As it would come from a wire. */

@@ -47,7 +47,7 @@ enum {
 	RXA_UNKNOWN,
 	RXA_MALFORMED,
 	RXA_PAUSED,
-	RXA_LEARN_FULL, /* no part of the balance */
+	RXA_LEARN_FULL, /* addresses; no part of the balance */
 	RXA_COUNTS
 };
 
@@ -73,11 +73,12 @@ struct vnic_receiver {
 	alignas(VNIC__LINE) uint64_t d_count[RXD_COUNTS];
 	uint64_t nb_put;  /* into the ring so far */
 	uint64_t nb_gone; /* of them, returned or flushed as last seen */
-	uint32_t nb_learned;
 	uint32_t nb;      /* in the batch, at most `room` */
 	uint32_t room;
 	struct rte_mbuf *batch[VNIC_BURST_MAX];
 	_Atomic uint64_t put;
+	uint64_t nb_learned;                 /* so far, also by earlier ones in its place */
+	uint64_t learned[VNIC__LEARNED_MAX]; /* the newest; some may be others' by now */
 	alignas(VNIC__LINE) struct vnic__account d_account;
 
 	/* (r) */

@@ -19,6 +19,7 @@
 #define DEPTH_MAX 65536
 #define COPIES_CACHE 32
 #define TABLE_ENTRIES (2 * VNIC_RECEIVERS_MAX * VNIC_RECEIVER_MACS_MAX)
+/* of each place the table has no more than what it keeps */
 #define LEARNED_ENTRIES (2 * VNIC_RECEIVERS_MAX * VNIC__LEARNED_MAX)
 
 /* ---- an adapter's receive side ---- */
@@ -239,7 +240,6 @@ static void make_fresh(struct vnic_receiver *r, struct vnic_client *client,
 	r->gate = &client->adapter->gate;
 	r->conf = *conf;
 	r->nb_put = r->nb_gone = r->seen = 0;
-	r->nb_learned = 0;
 	/* relaxed, both: before it is open */
 	atomic_fetch_add_explicit(&r->version, 1, memory_order_relaxed);
 	atomic_store_explicit(&r->put, 0, memory_order_relaxed);

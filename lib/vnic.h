@@ -339,9 +339,9 @@ struct vnic_adapter_conf {
 	 * receivers, by address and VLAN. `local`: what one of its senders sends to the address of
 	 * a receiver goes there and not to the port (broadcast and multicast: to both, not back to
 	 * the sender's own client); it is queued and cancelled like everything sent. `learn`:
-	 * source addresses of what a client sends are its receiver's too, up to 64 each, as long
-	 * as no receiver has them by its configuration; who sends last has it. Of an adapter with
-	 * a port only. */
+	 * source addresses of what a client sends are its receiver's too, the newest 64 of its
+	 * VLAN, as long as no receiver has them by its configuration; who sends last has it. Of an
+	 * adapter with a port only. */
 	bool receive;
 	bool local;
 	bool learn;
@@ -748,7 +748,7 @@ struct vnic_adapter_receive_stats {
 	uint64_t unknown;    /* for nobody here */
 	uint64_t malformed;  /* shorter than an Ethernet header, or cut off by the driver */
 	uint64_t paused;     /* arrived while the gate was closed */
-	uint64_t learn_full; /* packets whose source could not be learned, no part of the sum */
+	uint64_t learn_full; /* learned addresses that gave way to a newer one, no part of the sum */
 };
 
 /* setup: one for a client. The packets' buffers are the lower port's, of `local` packets their

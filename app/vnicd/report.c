@@ -106,7 +106,7 @@ static void receive_rows(const struct vnic_adapter *a)
 	row1("for nobody known", s.unknown);
 	row1("no whole frames", s.malformed);
 	row1("while paused", s.paused);
-	row1("sources not learned", s.learn_full);
+	row1("learned, gave way", s.learn_full);
 }
 
 /* What the faces were to get. */

@@ -8,6 +8,8 @@
 
 #include <rte_errno.h>
 
+#include "adapter.h"
+
 static const struct vnic_adapter_conf receives = {.receive = true};
 static const struct vnic_adapter_conf local = {.receive = true, .local = true};
 static const struct vnic_adapter_conf learns = {.receive = true, .local = true, .learn = true};
@@ -606,11 +608,19 @@ static void a_source_is_learned(void **state)
 	reception_close(r);
 }
 
+/* All that has been sent has left. */
+static void forget_done(struct reception *r)
+{
+	vnic_nbl_free(r->nbls, r->done, r->nb_done);
+	r->nb_done = 0;
+}
+
 /* Sent from 02:..:`from` on `vlan` by client i, to nobody who is here. */
 static void send_from(struct reception *r, uint32_t i, uint8_t from, uint16_t vlan, uint32_t number)
 {
 	send_packet(r, i, reception_frame(r, 0xfe, from, vlan, number));
 	reception_data(r);
+	forget_done(r);
 	RECEPTION_EXPECT_WIRE(r, number);
 }
 
@@ -637,6 +647,7 @@ static void nothing_is_learned_of_another_vlan(void **state)
 	reception_close(r);
 }
 
+/* The oldest give way. */
 static void learning_is_bounded(void **state)
 {
 	struct reception *r = reception_open(&learns);
@@ -647,11 +658,102 @@ static void learning_is_bounded(void **state)
 	for (uint32_t i = 0; i < 100; i++)
 		send_from(r, 0, (uint8_t)(1 + i), 0, i);
 	assert_int_equal(reception_adapter_stats(r).learn_full, 36);
-	reception_send(r, 1, 64, 200);
-	reception_send(r, 1, 65, 201);
+	reception_send(r, 1, 36, 200);
+	reception_send(r, 1, 37, 201);
+	reception_send(r, 1, 100, 202);
 	reception_data(r);
-	RECEPTION_EXPECT(r, 0, 200);
-	RECEPTION_EXPECT_WIRE(r, 201);
+	RECEPTION_EXPECT(r, 0, 201, 202);
+	RECEPTION_EXPECT_WIRE(r, 200);
+	send_from(r, 0, 36, 0, 203);
+	reception_send(r, 1, 36, 204);
+	reception_send(r, 1, 37, 205);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 204);
+	RECEPTION_EXPECT_WIRE(r, 205);
+	reception_close(r);
+}
+
+/* An address that goes to and fro takes one place of each. */
+static void learning_one_address_in_turn(void **state)
+{
+	struct reception *r = reception_open(&learns);
+
+	(void)state;
+	reception_listen(r, 0, 0, -1);
+	reception_listen(r, 1, 0, -1);
+	send_from(r, 0, 2, 0, 10);
+	send_from(r, 1, 3, 0, 11);
+	for (uint32_t i = 0; i < 300; i++) {
+		send_from(r, i % 2, 1, 0, i);
+		reception_arrive(r, 1, 0, i);
+		reception_data(r);
+		RECEPTION_EXPECT(r, i % 2, i);
+		reception_expect_none(r, 1 - i % 2);
+	}
+	reception_arrive(r, 2, 0, 12);
+	reception_arrive(r, 3, 0, 13);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 12);
+	RECEPTION_EXPECT(r, 1, 13);
+	assert_int_equal(reception_adapter_stats(r).learn_full, 0);
+	reception_close(r);
+}
+
+/* Receivers that come and go leave the table room. */
+static void learning_goes_on_for_ever(void **state)
+{
+	struct reception *r = reception_open(&learns);
+	uint8_t from[6] = {2};
+
+	(void)state;
+	reception_listen(r, 0, 0, -1);
+	for (uint32_t round = 0; round < 60; round++) {
+		reception_listen(r, 1, 0, -1);
+		for (uint32_t i = 0; i < 64; i++) {
+			struct rte_mbuf *m = reception_frame(r, 0xfe, 0, 0, i);
+
+			from[4] = (uint8_t)(round + 1);
+			from[5] = (uint8_t)i;
+			memcpy(rte_pktmbuf_mtod_offset(m, void *, 6), from, 6);
+			send_packet(r, 1, m);
+			reception_data(r);
+			forget_done(r);
+			RECEPTION_EXPECT_WIRE(r, i);
+			m = reception_frame(r, 0, 0xee, 0, i);
+			memcpy(rte_pktmbuf_mtod(m, void *), from, 6);
+			assert_int_equal(rte_ring_sp_enqueue(r->in, m), 0);
+			reception_data(r);
+			RECEPTION_EXPECT(r, 1, i);
+		}
+		assert_int_equal(vnic_receiver_destroy(r->receiver[1]), 0);
+		r->receiver[1] = NULL;
+	}
+	assert_int_equal(reception_adapter_stats(r).learn_full, 0);
+	reception_close(r);
+}
+
+/* With a tag that the port inserts, it is in no byte of the packet. */
+static void a_source_is_learned_with_the_ports_tag(void **state)
+{
+	static const struct vnic_adapter_conf only_learns = {.receive = true, .learn = true};
+	struct reception *r = reception_open(&only_learns);
+	struct rte_mbuf *m = reception_frame(r, 0xfe, 1, 0, 10);
+
+	(void)state;
+	r->adapter->offload.does |= RTE_MBUF_F_TX_VLAN;
+	reception_listen(r, 0, 0, -1);
+	reception_listen(r, 1, 0, -1);
+	m->ol_flags |= RTE_MBUF_F_TX_VLAN;
+	m->vlan_tci = 0xe005;
+	send_packet(r, 0, m);
+	reception_data(r);
+	RECEPTION_EXPECT_WIRE(r, 10);
+	reception_arrive(r, 1, 5, 11);
+	reception_arrive(r, 1, 0, 12);
+	reception_data(r);
+	RECEPTION_EXPECT(r, 0, 11);
+	reception_expect_none(r, 1);
+	assert_int_equal(reception_adapter_stats(r).unknown, 1);
 	reception_close(r);
 }
 
@@ -674,6 +776,9 @@ int main(void)
 		cmocka_unit_test(local_with_a_tag), cmocka_unit_test(local_in_segments),
 		cmocka_unit_test(a_source_is_learned), cmocka_unit_test(learning_is_bounded),
 		cmocka_unit_test(nothing_is_learned_of_another_vlan),
+		cmocka_unit_test(learning_one_address_in_turn),
+		cmocka_unit_test(a_source_is_learned_with_the_ports_tag),
+		cmocka_unit_test(learning_goes_on_for_ever),
 	};
 
 	return cmocka_run_group_tests_name("receive", tests, test_eal_setup, test_eal_teardown);
