@@ -390,15 +390,16 @@ static struct rte_mbuf *arrived(const struct vnic_adapter *a, struct rte_mbuf *m
 	return m;
 }
 
-/* One of its senders' packets to a touched receiver. Of the adapter's own buffers a slow one
- * would keep those that all senders need: it gets a copy in its own. */
+/* One of its senders' packets to a touched receiver. Of the adapter's own buffers, and of a
+ * layer's clones, a slow one would keep those that all senders need: it gets a copy in its own. */
 static void give_local(struct vnic_adapter *a, struct vnic_receiver *r, struct rte_mbuf *m)
 {
 	struct vnic__receive *rc = a->receive;
 	struct rte_mbuf *copy;
 
 	rc->count[RXA_LOCAL]++;
-	if (likely(m->pool != a->fit.copies && m->pool != a->segmenter.headers)) {
+	if (likely(RTE_MBUF_DIRECT(m) && m->pool != a->fit.copies &&
+		   m->pool != a->segmenter.headers)) {
 		give(rc, r, arrived(a, m));
 		return;
 	}

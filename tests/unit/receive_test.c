@@ -563,6 +563,30 @@ static void local_in_segments(void **state)
 	reception_close(r);
 }
 
+/* A layer's clone is copied, too: a slow receiver keeps none of them. */
+static void local_of_a_clone(void **state)
+{
+	struct reception *r = reception_open(&local);
+	struct rte_mempool *clones = rte_pktmbuf_pool_create("rx_clones", 63, 0, 0, 0, SOCKET_ID_ANY);
+	struct rte_mbuf *m = reception_frame(r, 2, 1, 0, 10), *clone;
+
+	(void)state;
+	assert_non_null(clones);
+	clone = rte_pktmbuf_clone(m, clones);
+	assert_non_null(clone);
+	rte_pktmbuf_free(m); /* it holds it */
+	reception_listen(r, 1, 2, -1);
+	send_packet(r, 0, clone);
+	reception_data(r);
+	assert_int_equal(r->nb_done, 1);
+	assert_true(rte_mempool_full(clones));
+	assert_true(rte_mempool_full(r->mbufs));
+	RECEPTION_EXPECT(r, 1, 10);
+	assert_int_equal(reception_adapter_stats(r).local, 1);
+	rte_mempool_free(clones);
+	reception_close(r);
+}
+
 /* It was queued like anything else. */
 static void local_is_cancelled(void **state)
 {
@@ -773,6 +797,7 @@ int main(void)
 		cmocka_unit_test(an_end_frees_what_is_queued), cmocka_unit_test(local_stays_here),
 		cmocka_unit_test(without_local_all_leave), cmocka_unit_test(local_to_a_full_one),
 		cmocka_unit_test(local_behind_a_full_port), cmocka_unit_test(local_is_cancelled),
+		cmocka_unit_test(local_of_a_clone),
 		cmocka_unit_test(local_with_a_tag), cmocka_unit_test(local_in_segments),
 		cmocka_unit_test(a_source_is_learned), cmocka_unit_test(learning_is_bounded),
 		cmocka_unit_test(nothing_is_learned_of_another_vlan),
