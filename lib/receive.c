@@ -10,12 +10,15 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_prefetch.h>
 
 #include "adapter.h"
 #include "transmit.h"
+
+#define TRIES_PER_S 100000 /* of a group's packet at a port that is full */
 
 /* One burst, sorted: whose each packet is. */
 struct sorted {
@@ -415,7 +418,7 @@ static void give_local(struct vnic_adapter *a, struct vnic_receiver *r, struct r
 
 /* A group's packet goes to the port and, as copies, to the receivers but its sender's own.
  * The copies come first, for what the port takes is the port's; if it does not take it they
- * never were. Returns whether it did. */
+ * never were, and none are made for a moment. Returns whether it did. */
 static bool send_to_all(struct vnic_adapter *a, const struct vnic_receiver *from,
 			struct rte_mbuf **packet, uint32_t vlan)
 {
@@ -424,6 +427,8 @@ static bool send_to_all(struct vnic_adapter *a, const struct vnic_receiver *from
 	struct rte_mbuf *copy[VNIC_RECEIVERS_MAX] = {NULL};
 	bool sent;
 
+	if (rte_rdtsc() < rc->again_tsc)
+		return false;
 	for (uint32_t i = 0; i < nb; i++) {
 		struct vnic_receiver *r = rc->receiver[i];
 
@@ -434,6 +439,8 @@ static bool send_to_all(struct vnic_adapter *a, const struct vnic_receiver *from
 			copy[i] = rte_pktmbuf_copy(*packet, r->copies, 0, UINT32_MAX);
 	}
 	sent = rte_eth_tx_burst(a->port, a->tx_queue, packet, 1) == 1;
+	if (!sent)
+		rc->again_tsc = rte_rdtsc() + rte_get_tsc_hz() / TRIES_PER_S;
 	for (; wanted != 0; wanted &= wanted - 1) {
 		uint32_t i = (uint32_t)__builtin_ctz(wanted);
 		struct vnic_receiver *r = rc->receiver[i];

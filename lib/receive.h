@@ -113,6 +113,7 @@ struct vnic__receive {
 	alignas(VNIC__LINE) _Atomic uint32_t door;
 	struct rte_hash *learned; /* the data thread's alone */
 	uint32_t touched;         /* a bit for each receiver with a batch */
+	uint64_t again_tsc;       /* no copies for a group before: the port was full */
 	uint64_t count[RXA_COUNTS];
 	alignas(VNIC__LINE) struct vnic__account account;
 };
