@@ -33,7 +33,7 @@
 #define GUESTS_MAX 16
 #define BACKLOG 64
 #define BURST 32          /* messages of one side at a time */
-#define PATIENCE_MS 10000 /* with a handshake that makes no progress; the machine may be busy */
+#define PATIENCE_MS 10000 /* with a whole handshake; the machine may be busy */
 #define CONNECT_MS 100    /* between two tries to reach a server */
 #define STOP_MS 2000
 #define DEFAULT_SOCKET "/run/memif.sock" /* net_memif's */
@@ -207,7 +207,7 @@ struct relay {
 		int fd;
 	} script[REGIONS_MAX + 2 * RINGS_MAX + 2];
 
-	uint64_t since_ms; /* of the last step */
+	uint64_t since_ms; /* the handshake, or a client's last try, began */
 	uint64_t refused;
 	const char *why;
 };
@@ -440,7 +440,6 @@ static void from_peer(struct relay *r)
 			lose(r, wrong);
 			return;
 		}
-		r->since_ms = now_ms();
 		if (m.type == MSG_CONNECTED)
 			r->state = RELAY_UP;
 	}
@@ -581,6 +580,12 @@ static void hear_guest(struct relays *rs, struct guest *g)
 	}
 }
 
+/* As the driver compares them; it does so only when the handshake is whole, see note(). */
+static bool may_enter(const struct relay *r, const struct guest *g)
+{
+	return r->secret[0] == '\0' || strncmp(r->secret, g->init.init.secret, sizeof(r->secret)) == 0;
+}
+
 static void serve_guest(struct relays *rs, struct guest *g)
 {
 	uint64_t waited = now_ms() - g->since_ms;
@@ -600,6 +605,8 @@ static void serve_guest(struct relays *rs, struct guest *g)
 	r = host(rs, g->door, &id);
 	if (r == NULL)
 		dismiss(host(rs, g->door, NULL), g, "an id that no face has");
+	else if (!may_enter(r, g))
+		dismiss(r, g, "a wrong secret");
 	else if (r->state == RELAY_UP || r->state == RELAY_TALK)
 		dismiss(r, g, "already connected");
 	else if (r->state == RELAY_IDLE)
@@ -645,7 +652,7 @@ static void relay_poll(struct relay *r)
 		from_peer(r);
 	/* a server may take its time; net_memif as one ends its program when it is hung up on early */
 	if (r->state == RELAY_TALK && r->server && now_ms() - r->since_ms >= PATIENCE_MS)
-		lose(r, "silence");
+		lose(r, "a handshake without end");
 }
 
 void relays_poll(struct relays *rs)
