@@ -245,6 +245,21 @@ static void watch(const struct relays *rs, int fd)
 	epoll_ctl(rs->wake_fd, EPOLL_CTL_ADD, fd, &e); /* without it we look a little later */
 }
 
+/* From now on; that its end is gone is always told. */
+static void heed(const struct relays *rs, int fd, uint32_t events)
+{
+	struct epoll_event e = {.events = events};
+
+	epoll_ctl(rs->wake_fd, EPOLL_CTL_MOD, fd, &e);
+}
+
+static bool hung_up(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 static int new_socket(void)
 {
 	return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -539,6 +554,7 @@ static void bring(struct relay *r, struct guest *g)
 	forget_talk(r);
 	r->state = RELAY_TALK;
 	r->peer_fd = g->fd;
+	heed(r->all, r->peer_fd, EPOLLIN);
 	g->fd = -1;
 	if (note(r, &g->init, &none) != NULL)
 		lose(r, "");
@@ -574,8 +590,10 @@ static void hear_guest(struct relays *rs, struct guest *g)
 		if (fd >= 0 || g->init.type != MSG_INIT || g->init.init.version != MEMIF_VERSION ||
 		    g->init.init.mode != 0)
 			dismiss(any, g, "no INIT of this version for Ethernet");
-		else
+		else {
 			g->has_said = true;
+			heed(rs, g->fd, 0); /* what it says next is for its relay to read */
+		}
 		close_fd(&fd);
 	}
 }
@@ -611,6 +629,8 @@ static void serve_guest(struct relays *rs, struct guest *g)
 		dismiss(r, g, "already connected");
 	else if (r->state == RELAY_IDLE)
 		bring(r, g);
+	else if (hung_up(g->fd))
+		close_fd(&g->fd);
 	if (g->fd >= 0 && waited >= PATIENCE_MS)
 		dismiss(r, g, "not ready");
 }
