@@ -126,6 +126,14 @@ static int start_testpmd(struct pair *p)
 	return child_start(&p->dev, p->site->folder, prefixes[p->device], &p->site->cpus, l.arg);
 }
 
+static void write_port(FILE *f, const struct pair *p, int number)
+{
+	const struct pair_port *port = p->port;
+
+	fprintf(f, port->device, number, p->place[number][0]);
+	fprintf(f, "%s", p->site->huge && port->peer_huge != NULL ? port->peer_huge : "");
+}
+
 static int write_conf(const struct pair *p, char *path, size_t len)
 {
 	FILE *f;
@@ -135,13 +143,18 @@ static int write_conf(const struct pair *p, char *path, size_t len)
 	if (f == NULL)
 		return fail(p, &p->dev, "its configuration cannot be written; is the disk full?");
 	fprintf(f, "[vnicd]\nprogress = no\n\n[adapter a0]\nport = ");
+<<<<<<< HEAD
 	if (p->port->lower != PAIR_NULL)
 		fprintf(f, p->port->device, 1, p->place[1][0]);
+=======
+	if (p->port->both)
+		write_port(f, p, 1);
+>>>>>>> 4ad0ea8 (relay: let no region of a client's be cut short)
 	else
 		fprintf(f, "net_null0,no-rx=1");
 	/* hang_s: to be held still is no fault of the port */
 	fprintf(f, "\nhang_s = 0\n\n[face f0]\nport = ");
-	fprintf(f, p->port->device, 0, p->place[0][0]);
+	write_port(f, p, 0);
 	fprintf(f, "\nid = flow\n");
 	if (p->device == PAIR_CANCELS)
 		fprintf(f, "\n[plan]\ncancels_per_s = 10000\nids = random\n");

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -267,8 +269,15 @@ static int new_socket(void)
 
 /* ---- the peer's messages ---- */
 
-/* Memory that cannot become shorter under our feet. Only files made to be sealed can promise it:
- * the rings' must, zero-copy buffers in hugepages cannot. */
+static bool in_hugepages(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC;
+}
+
+/* Memory that cannot become shorter under our feet: only files made to be sealed promise it. EAL
+ * does not seal its hugepages; who wants zero copy takes its clients' word for these. */
 static const char *check_region(struct relay *r, const struct message *m, int fd)
 {
 	struct stat st;
@@ -280,8 +289,9 @@ static const char *check_region(struct relay *r, const struct message *m, int fd
 	    (uint64_t)st.st_size < m->region.size)
 		return "a region larger than its file";
 	seals = fcntl(fd, F_GET_SEALS);
-	if (r->nb_regions == 0 && (seals < 0 || (seals & F_SEAL_SHRINK) == 0))
-		return "a first region that may shrink";
+	if ((seals < 0 || (seals & F_SEAL_SHRINK) == 0) &&
+	    (r->nb_regions == 0 || !r->zero_copy || !in_hugepages(fd)))
+		return "a region that may shrink (hugepages of a client: zero-copy=yes here, too)";
 	r->region_size[r->nb_regions++] = m->region.size;
 	return NULL;
 }
@@ -842,13 +852,22 @@ static int sort_argument(const char *key, const char *value, void *opaque)
 		a->server = strstr(value, "server") != NULL || strstr(value, "master") != NULL;
 	if (strcmp(key, "secret") == 0)
 		a->secret = value;
-	if (strcmp(key, "zero-copy") == 0)
+	if (strcmp(key, "zero-copy") == 0) {
 		a->zero_copy = strstr(value, "yes") != NULL;
+		return 0; /* see pass_zero_copy() */
+	}
 	if (strcmp(key, "id") == 0)
 		a->id = (uint32_t)strtoul(value, NULL, 10);
 	n = snprintf(a->own + a->used, RELAY_DEVARGS - a->used, ",%s=%s", key, value);
 	a->used += (size_t)n;
 	return a->used < RELAY_DEVARGS ? 0 : -1;
+}
+
+/* The driver takes it of clients only; a server's is our leave for its clients, see check_region(). */
+static void pass_zero_copy(struct arguments *a)
+{
+	if (a->zero_copy && !a->server)
+		a->used += (size_t)snprintf(a->own + a->used, RELAY_DEVARGS - a->used, ",zero-copy=yes");
 }
 
 static socklen_t address(struct sockaddr_un *at, const char *name, bool abstract)
@@ -967,6 +986,7 @@ struct relay *relays_add(struct relays *rs, const char *devargs, char own[RELAY_
 	rte_kvargs_free(list);
 	if (rc != 0)
 		return NULL;
+	pass_zero_copy(&a);
 	snprintf(own + a.used, RELAY_DEVARGS - a.used, ",socket=%s,socket-abstract=no", r->own.sun_path);
 	rs->nb++;
 	return r;
