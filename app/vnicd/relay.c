@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -29,6 +30,7 @@
 
 #include "devargs.h"
 #include "folder.h"
+#include "kick.h"
 #include "place.h"
 
 #define RELAYS_MAX 32
@@ -209,6 +211,9 @@ struct relay {
 		int fd;
 	} script[REGIONS_MAX + 2 * RINGS_MAX + 2];
 
+	uint32_t nb_kicks;
+	struct kick kick[RINGS_MAX]; /* of the rings by which the driver sends */
+
 	uint64_t since_ms; /* the handshake, or a client's last try, began */
 	uint64_t refused;
 	const char *why;
@@ -226,6 +231,7 @@ struct guest {
 struct relays {
 	int wake_fd;
 	struct folder folder; /* of the private sockets */
+	struct kicker kicker;
 	uint32_t nb, nb_doors;
 	struct relay relay[RELAYS_MAX];
 	struct door door[RELAYS_MAX];
@@ -358,12 +364,58 @@ static const char *check_server(struct relay *r, const struct message *m)
 	}
 }
 
+/* ---- a ring's descriptors ---- */
+
+/* The driver writes to a ring's descriptor, or reads it, on a lcore, whenever the ring says that
+ * its peer wants kicks. One that the peer has, too, could make it wait: it gets one of ours in
+ * ADD_RING. Kicks for the peer are passed on; the driver polls, and needs none. */
+static const char *part(struct relay *r, const struct message *m, int *fd)
+{
+	bool sends = ((m->ring.flags & RING_C2S) != 0) != r->server;
+	int ours = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int kept = sends ? fcntl(ours, F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (ours < 0 || (sends && (kept < 0 || r->nb_kicks == RINGS_MAX))) {
+		close_fd(&kept);
+		close_fd(&ours);
+		return "no descriptors are left for its rings";
+	}
+	if (sends) {
+		struct kick *k = &r->kick[r->nb_kicks++];
+
+		*k = (struct kick){.from = r->server ? kept : *fd, .to = r->server ? *fd : kept};
+		watch(r->all, k->from);
+	} else
+		close_fd(fd);
+	*fd = ours;
+	return NULL;
+}
+
+static void pass_kicks(const struct relay *r)
+{
+	for (uint32_t i = 0; i < r->nb_kicks; i++)
+		kick_pass(&r->all->kicker, &r->kick[i]);
+}
+
+static void forget_kicks(struct relay *r)
+{
+	while (r->nb_kicks != 0) {
+		struct kick *k = &r->kick[--r->nb_kicks];
+
+		/* the driver may have it still */
+		epoll_ctl(r->all->wake_fd, EPOLL_CTL_DEL, k->from, NULL);
+		close_fd(&k->from);
+		close_fd(&k->to);
+	}
+}
+
 /* ---- a relay ---- */
 
 static void forget_talk(struct relay *r)
 {
 	while (r->nb_script != 0)
 		close_fd(&r->script[--r->nb_script].fd);
+	forget_kicks(r);
 	r->played = 0;
 	r->hello = r->connecting = r->told = false;
 	r->owed = r->nb_regions = r->nb_c2s = r->nb_s2c = 0;
@@ -456,6 +508,8 @@ static void from_peer(struct relay *r)
 		wrong = r->server ? check_client(r, &m, fd) : check_server(r, &m);
 		if (wrong == NULL && fd >= 0 && m.type != MSG_ADD_REGION && m.type != MSG_ADD_RING)
 			wrong = "a descriptor where none belongs";
+		if (wrong == NULL && m.type == MSG_ADD_RING)
+			wrong = part(r, &m, &fd);
 		if (wrong == NULL && r->server)
 			wrong = note(r, &m, &fd);
 		else if (wrong == NULL)
@@ -523,6 +577,8 @@ static void from_driver(struct relay *r)
 		}
 		r->owed += m.type >= MSG_INIT && m.type <= MSG_ADD_RING;
 		r->connecting |= m.type == MSG_CONNECT;
+		if (m.type == MSG_ADD_RING && fd >= 0 && part(r, &m, &fd) != NULL)
+			close_fd(&fd); /* the peer will miss it */
 		/* what the peer does not take it does not get: its end will be seen */
 		if (r->peer_fd >= 0)
 			give(r->peer_fd, &m, fd);
@@ -680,6 +736,7 @@ static void relay_poll(struct relay *r)
 		from_driver(r);
 	if (r->peer_fd >= 0)
 		from_peer(r);
+	pass_kicks(r);
 	/* a server may take its time; net_memif as one ends its program when it is hung up on early */
 	if (r->state == RELAY_TALK && r->server && now_ms() - r->since_ms >= PATIENCE_MS)
 		lose(r, "a handshake without end");
@@ -795,6 +852,7 @@ void relays_destroy(struct relays *rs)
 	}
 	for (uint32_t i = 0; i < GUESTS_MAX; i++)
 		close_fd(&rs->guest[i].fd);
+	kicker_close(&rs->kicker);
 	close_fd(&rs->wake_fd);
 	folder_remove(&rs->folder);
 	free(rs);
@@ -811,8 +869,10 @@ struct relays *relays_create(void)
 	for (uint32_t i = 0; i < GUESTS_MAX; i++)
 		rs->guest[i].fd = -1;
 	rs->wake_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (rs->wake_fd >= 0 && folder_make(&rs->folder) == 0)
+	if (rs->wake_fd >= 0 && folder_make(&rs->folder) == 0) {
+		kicker_open(&rs->kicker);
 		return rs;
+	}
 	close_fd(&rs->wake_fd);
 	free(rs);
 	return NULL;
