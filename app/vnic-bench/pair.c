@@ -143,13 +143,8 @@ static int write_conf(const struct pair *p, char *path, size_t len)
 	if (f == NULL)
 		return fail(p, &p->dev, "its configuration cannot be written; is the disk full?");
 	fprintf(f, "[vnicd]\nprogress = no\n\n[adapter a0]\nport = ");
-<<<<<<< HEAD
 	if (p->port->lower != PAIR_NULL)
-		fprintf(f, p->port->device, 1, p->place[1][0]);
-=======
-	if (p->port->both)
 		write_port(f, p, 1);
->>>>>>> 4ad0ea8 (relay: let no region of a client's be cut short)
 	else
 		fprintf(f, "net_null0,no-rx=1");
 	/* hang_s: to be held still is no fault of the port */
