@@ -691,7 +691,8 @@ static void serve_guest(struct relays *rs, struct guest *g)
 		dismiss(host(rs, g->door, NULL), g, "an id that no face has");
 	else if (!may_enter(r, g))
 		dismiss(r, g, "a wrong secret");
-	else if (r->state == RELAY_UP || r->state == RELAY_TALK)
+	else if ((r->state == RELAY_UP || r->state == RELAY_TALK) && !hung_up(r->peer_fd))
+		/* else that one went since relay_poll() looked: its place is free in a moment */
 		dismiss(r, g, "already connected");
 	else if (r->state == RELAY_IDLE)
 		bring(r, g);
