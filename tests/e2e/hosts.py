@@ -137,10 +137,17 @@ class Daemon:
         started.append(self.process)
         self.telemetry = None
         deadline = time.time() + 60
-        while " 1 s " not in open(WORK + "/out").read():
+        while not self.answers():
             assert self.process.poll() is None, words()
-            assert time.time() < deadline, ("no progress line", words())
-            time.sleep(0.1)
+            assert time.time() < deadline, ("no answer", words())
+            time.sleep(0.02)
+
+    def answers(self):
+        """It is up, its lcores run."""
+        try:
+            return self.ask("list") is not None
+        except OSError:
+            return False
 
     def ask(self, line):
         with socket.socket(socket.AF_UNIX) as s:
