@@ -211,8 +211,10 @@ void answer_inner_end(struct answer *a)
 	if (a->data == NULL) {
 		put(a, a->inner_kind == ANSWER_DICT ? "}" : "]");
 		a->comma = true;
-	} else if (a->inner != NULL &&
-		   rte_tel_data_add_dict_container(a->data, a->inner_name, a->inner, 0) != 0) {
+	} else if (a->inner != NULL && a->nb_done < ANSWER_INNERS &&
+		   rte_tel_data_add_dict_container(a->data, a->inner_name, a->inner, 0) == 0) {
+		a->done[a->nb_done++] = a->inner;
+	} else {
 		rte_tel_data_free(a->inner);
 		a->full = true;
 	}
@@ -229,6 +231,8 @@ void answer_error(struct answer *a, const char *format, ...)
 	vsnprintf(why, sizeof(why), format, more);
 	va_end(more);
 	rte_tel_data_free(a->inner);
+	for (uint32_t i = 0; i < a->nb_done; i++)
+		rte_tel_data_free(a->done[i]); /* the data is begun again, and has them no more */
 	*a = (struct answer){.data = a->data, .text = a->text, .size = a->size, .failed = true};
 	answer_begin(a, ANSWER_DICT, NULL);
 	answer_text(a, "error", why);

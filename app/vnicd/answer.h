@@ -16,6 +16,7 @@
 
 #define ANSWER_JSON 16384 /* room for a line, its final 0 included; telemetry's is as long */
 #define ANSWER_JSON_MIN 64
+#define ANSWER_INNERS 4 /* at most, of telemetry */
 
 struct rte_tel_data;
 
@@ -24,6 +25,8 @@ enum answer_kind { ANSWER_DICT, ANSWER_NUMBERS, ANSWER_TEXTS };
 struct answer {
 	struct rte_tel_data *data;  /* of telemetry; NULL: JSON */
 	struct rte_tel_data *inner; /* an entry that has not ended */
+	struct rte_tel_data *done[ANSWER_INNERS]; /* entries that have */
+	uint32_t nb_done;
 	const char *inner_name;
 	char *text;
 	size_t len, size;

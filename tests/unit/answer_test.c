@@ -148,7 +148,9 @@ static void telemetry(void **state)
 	answer_int(&a, "n", -1);
 	answer_inner(&a, ANSWER_NUMBERS, "numbers");
 	answer_u64(&a, NULL, 1);
-	answer_error(&a, "no"); /* before the inner one's end */
+	answer_inner_end(&a);
+	answer_inner(&a, ANSWER_TEXTS, "more");
+	answer_error(&a, "no"); /* before the second one's end */
 	answer_end(&a);
 	a = answer_telemetry(data);
 	answer_begin(&a, ANSWER_NUMBERS, "numbers");
@@ -156,6 +158,15 @@ static void telemetry(void **state)
 		answer_u64(&a, NULL, i);
 	assert_false(answer_failed(&a));
 	answer_u64(&a, NULL, 0);
+	answer_end(&a);
+	assert_true(answer_failed(&a));
+	a = answer_telemetry(data);
+	answer_begin(&a, ANSWER_DICT, NULL);
+	for (uint32_t i = 0; i <= ANSWER_INNERS; i++) {
+		assert_false(a.full);
+		answer_inner(&a, ANSWER_TEXTS, "n");
+		answer_inner_end(&a);
+	}
 	answer_end(&a);
 	assert_true(answer_failed(&a));
 	rte_tel_data_free(data);
