@@ -58,6 +58,27 @@ def of_json(*words, code=0):
 
 # ---- commands ----
 
+# what programs may have come to rely on; more may be added
+NAMES = {
+    "state wire": "state sends lifecycle version published registered open_handles operations",
+    "stats wire": " ".join("%s_nbls %s_packets" % (k, k) for k in (
+        "accepted", "sent", "aborted", "rejected", "invalid_length", "invalid_parameter", "resources", "paused",
+        "reset", "low_power", "media_disconnected", "closing", "failure", "queued")) +
+    " not_taken port_refused padded copied offloaded segmented segments cancels cancels_unknown too_late hung"
+    " rx_received rx_local rx_copies rx_offered rx_unknown rx_malformed rx_paused rx_learn_full",
+    "receive f0": "offered queue_full no_memory flushed queued indicated delivered dropped held",
+    "share f0": "prefix weight limit cancel_limit received sent aborted rejected dropped backpressure limited"
+    " cancels cancels_limited",
+    "peer f0": "here peer_came peer_left taken_back refused",
+    "ids f0": "rule_1 rule_1_packets unmarked_packets",
+    "id f0 udp 10.0.0.1 1 10.0.0.2 2": "face id rule by",
+    "latency wire": " ".join("%s_count %s" % (k, " ".join("%s_%s_ns" % (k, m) for m in (
+        "p50", "p90", "p99", "p99_9", "max"))) for k in ("completion", "verdict", "walk")),
+    "cancel wire 0x1234": "operation adapter status state cancel_id aborted_nbls aborted_packets too_late unknown"
+    " latency_ns",
+}
+
+
 def case_queries():
     """Each question as text and as JSON, and what telemetry says to the same."""
     d = Daemon(WIRE)
@@ -76,6 +97,9 @@ def case_queries():
         assert "error" not in a or line.startswith("receive"), a
         texts = lambda l: [t[:127] for t in l]  # as much as telemetry tells of one
         assert b == texts(*a.values()) if isinstance(b, list) else list(a) == list(b), (line, a, b)
+    for line, names in NAMES.items():
+        for answer in d.ask(line), d.query(line.replace(" ", ",")):
+            assert set(names.split()) <= set(answer), (line, answer)
     until(lambda: of_json("stats", "wire")["wire"]["queued_packets"] > 1000, "nothing queued")
     account = ctl("stats", "wire")
     assert re.search(r"(?m)^  accepted +\d+ +\d+$", account) and "sent" in account, account
@@ -89,7 +113,7 @@ def case_queries():
     bars = ctl("latency", "wire")
     assert "p99.9" in bars and re.search(r"(?m)^  >= +\d+\.\d\d us +\d+ #+$", bars), bars
     of = of_json("latency", "wire", "--of", "verdict")
-    assert sum(of["counts"]) == of["count"] >= 2 and of["max_ns"] >= of["p50_ns"] > 0, of
+    assert of["of"] == "verdict" and sum(of["counts"]) == of["count"] >= 2 and of["max_ns"] >= of["p50_ns"] > 0, of
     assert re.search(r"(?m)^lib.eal +\w+$", ctl("log", "lib.eal")) and of_json("log", "lib.eal")["lib.eal"]
     assert "stats ADAPTER: " in ctl("ask", "help") and of_json("ask", "state", "wire")["operations"] == 0
     d.stop()
