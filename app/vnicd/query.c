@@ -58,12 +58,24 @@ static void list(struct vnicd *d, struct words *w, struct answer *a)
 		answer_text(a, NULL, d->conf.adapter[i].name);
 }
 
+static void say_faces(const struct vnicd *d, const struct vnicd_adapter *of, struct answer *a)
+{
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		if (of == NULL || &d->adapter[d->conf.face[i].adapter_index] == of)
+			answer_text(a, NULL, d->conf.face[i].name);
+}
+
 static void faces(struct vnicd *d, struct words *w, struct answer *a)
 {
-	(void)w;
+	const struct vnicd_adapter *of = NULL;
+
+	if (w->now != NULL) {
+		of = take_adapter(d, w, a);
+		if (of == NULL)
+			return;
+	}
 	answer_begin(a, ANSWER_TEXTS, "faces");
-	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
-		answer_text(a, NULL, d->conf.face[i].name);
+	say_faces(d, of, a);
 }
 
 static void say_options(struct answer *a, const struct conf_kind *kind, const void *values)
@@ -89,9 +101,7 @@ static void show_adapter(const struct vnicd *d, const struct vnicd_adapter *foun
 	answer_text(a, "sends", vnic_status_name(vnic_adapter_gate(found->adapter)));
 	answer_u64(a, "polled_by", found->lcore);
 	answer_inner(a, ANSWER_TEXTS, "faces");
-	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
-		if (&d->adapter[d->conf.face[i].adapter_index] == found)
-			answer_text(a, NULL, d->conf.face[i].name);
+	say_faces(d, found, a);
 	answer_inner_end(a);
 	say_options(a, &conf_kinds[CONF_KIND_ADAPTER], found->conf);
 }
@@ -506,7 +516,7 @@ static void help(struct vnicd *d, struct words *w, struct answer *a)
 
 const struct query queries[] = {
 	{"list", NULL, "Names of the adapters", list},
-	{"faces", NULL, "Names of the faces", faces},
+	{"faces", "[ADAPTER]", "Names of the faces, of all or of an adapter", faces},
 	{"show", "[ADAPTER|FACE]", "What it is, as configured and now; nothing: the daemon", show},
 	{"state", "ADAPTER", "State of an adapter", state},
 	{"stats", "ADAPTER", "Account of an adapter", stats},

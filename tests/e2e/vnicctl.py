@@ -82,6 +82,7 @@ NAMES = {
 def case_queries():
     """Each question as text and as JSON, and what telemetry says to the same."""
     d = Daemon(WIRE)
+    assert d.ask("faces idle") == {"faces": ["an-other_1"]} and d.query("faces,wire") == ["f0"]
     assert ctl("list", "adapters") == "wire\nidle\n" and ctl("list", "faces") == "f0\nan-other_1\n"
     assert of_json("list") == {"adapters": ["wire", "idle"], "faces": ["f0", "an-other_1"]}
     assert re.search(r"(?m)^wire +Running +net_null0", ctl("list")), ctl("list")
@@ -90,7 +91,7 @@ def case_queries():
     assert of_json("show", "wire") == dict(d.query("show,wire"), state="Running")
     assert of_json("show", "f0")["of"] == "wire" and of_json("show")["pid"] == d.process.pid
     # every query of the socket is one of telemetry, with the same names
-    for line in ("list", "faces", "show f0", "state wire", "stats wire", "latency wire", "share f0", "peer f0",
+    for line in ("list", "faces", "faces idle", "show f0", "state wire", "stats wire", "latency wire", "share f0", "peer f0",
                  "ids f0", "id f0 udp 10.0.0.1 1 10.0.0.2 2", "histogram wire walk", "receive an-other_1",
                  "log vnic", "help"):
         a, b = d.ask(line), d.query(line.replace(" ", ",", 1))
