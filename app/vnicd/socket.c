@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "command.h"
 #include "flow.h"
 #include "place.h"
@@ -143,6 +144,16 @@ static void say_id(struct vnicd *d, struct socket_client *c, char *words)
 	say(c, text);
 }
 
+static void say_capture(struct vnicd *d, struct socket_client *c, char *words)
+{
+	char text[COMMAND_TEXT];
+
+	if (capture_ask(d, words, text, sizeof(text) - 16) == 0)
+		say(c, text);
+	else
+		say_error(c, text);
+}
+
 static void begin(struct vnicd *d, struct socket_client *c, char *line)
 {
 	char why[COMMAND_TEXT - 16];
@@ -164,8 +175,12 @@ static void begin(struct vnicd *d, struct socket_client *c, char *line)
 		say_id(d, c, words);
 		return;
 	}
+	if (strcmp(line, "capture") == 0) {
+		say_capture(d, c, words);
+		return;
+	}
 	if (command == NULL) {
-		snprintf(why, sizeof(why), "%.32s: no such operation; list, state, id, start, stop, pause, "
+		snprintf(why, sizeof(why), "%.32s: no such operation; list, state, id, capture, start, stop, pause, "
 			 "restart, reset, drain, cancel, ... are", line);
 		say_error(c, why);
 		return;
