@@ -20,6 +20,7 @@
 #include "command.h"
 #include "flow.h"
 #include "ids.h"
+#include "xstats.h"
 
 #define FOLDER "/vnic/"
 #define PARAM_MAX 256
@@ -112,6 +113,36 @@ static int stats(struct vnicd *d, char *params, struct rte_tel_data *data)
 	return 0;
 }
 
+static int xstats(struct vnicd *d, char *params, struct rte_tel_data *data)
+{
+	const struct vnic_adapter *a = find(d, params);
+	struct xstat x[XSTATS_MAX];
+	uint32_t n;
+
+	if (a == NULL)
+		return say_error(data, "no such adapter; /vnic/list names them, then /vnic/xstats,ADAPTER");
+	rte_tel_data_start_dict(data);
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		if (d->adapter[i].adapter != a)
+			continue;
+		n = xstats_get(d, i, x);
+		for (uint32_t k = 0; k < n; k++)
+			rte_tel_data_add_dict_u64(data, x[k].name, x[k].value);
+	}
+	return 0;
+}
+
+/* Each face, and the adapter that it sends by. */
+static int faces(struct vnicd *d, char *params, struct rte_tel_data *data)
+{
+	(void)params;
+	rte_tel_data_start_dict(data);
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		rte_tel_data_add_dict_string(data, d->conf.face[i].name,
+					     d->conf.adapter[d->conf.face[i].adapter_index].name);
+	return 0;
+}
+
 static int receive(struct vnicd *d, char *params, struct rte_tel_data *data)
 {
 	const struct vnicd_face *face = flow_face(d, params);
@@ -151,6 +182,7 @@ static int share(struct vnicd *d, char *params, struct rte_tel_data *data)
 	vnic_face_stats_get(face, &f);
 	rte_tel_data_start_dict(data);
 	rte_tel_data_add_dict_u64(data, "prefix", vnic_client_prefix(vnic_face_client(face)));
+	rte_tel_data_add_dict_u64(data, "receives", vnic_face_receiver(face) != NULL);
 	rte_tel_data_add_dict_u64(data, "weight", vnic_sender_weight(vnic_face_sender(face)));
 	rte_tel_data_add_dict_u64(data, "limit", limits.nbls);
 	rte_tel_data_add_dict_u64(data, "cancel_limit", limits.cancels_per_s);
@@ -264,6 +296,8 @@ static int latency(struct vnicd *d, char *params, struct rte_tel_data *data)
 		vnic_adapter_latency(a, (enum vnic_latency)i, h);
 		snprintf(key, sizeof(key), "%s_count", name[i]);
 		rte_tel_data_add_dict_u64(data, key, h->count);
+		snprintf(key, sizeof(key), "%s_sum_ns", name[i]);
+		rte_tel_data_add_dict_u64(data, key, h->sum);
 		for (size_t k = 0; k < sizeof(mark) / sizeof(mark[0]); k++) {
 			snprintf(key, sizeof(key), "%s_%s_ns", name[i], mark[k].name);
 			rte_tel_data_add_dict_u64(data, key, vnic_histogram_percentile(h, mark[k].percent));
@@ -333,6 +367,8 @@ static const struct {
 } queries[] = {
 	{"/vnic/list", "Names of the adapters. No parameters", list},
 	{"/vnic/stats", "Account of an adapter. Parameters: ADAPTER", stats},
+	{"/vnic/faces", "Names of the faces, each with its adapter. No parameters", faces},
+	{"/vnic/xstats", "Counts of an adapter, named as a port's. Parameters: ADAPTER", xstats},
 	{"/vnic/receive", "What a face receives. Parameters: FACE", receive},
 	{"/vnic/state", "State of an adapter. Parameters: ADAPTER", state},
 	{"/vnic/peer", "Who is on a face's other side, who came and left. Parameters: FACE", peer},
