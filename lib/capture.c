@@ -346,16 +346,19 @@ void vnic_capture_stats_get(const struct vnic_capture *c, struct vnic_capture_st
 
 /* ---- the reader's side ---- */
 
+static uint64_t to_ns(uint64_t tsc)
+{
+	return (uint64_t)((unsigned __int128)tsc * NS / rte_get_tsc_hz());
+}
+
 static uint64_t time_of(const struct vnic_capture *c, uint64_t tsc)
 {
-	unsigned __int128 ns = (unsigned __int128)(tsc - c->start_tsc) * NS;
-
-	return c->start_ns + (uint64_t)(ns / rte_get_tsc_hz());
+	return c->start_ns + to_ns(tsc - c->start_tsc);
 }
 
 static void comment_of(const struct copy *c, char text[VNIC__PCAPNG_COMMENT])
 {
-	double us = (double)(c->done_tsc - c->taken_tsc) * 1e6 / (double)rte_get_tsc_hz();
+	uint64_t ns = to_ns(c->done_tsc - c->taken_tsc);
 	const char *what = "rejected ", *why = vnic_status_name(c->status);
 
 	if (c->status == VNIC_STATUS_SUCCESS || c->status == VNIC_STATUS_PENDING) {
@@ -364,7 +367,8 @@ static void comment_of(const struct copy *c, char text[VNIC__PCAPNG_COMMENT])
 	} else if (c->status == VNIC_STATUS_SEND_ABORTED) {
 		what = "aborted ";
 	}
-	snprintf(text, VNIC__PCAPNG_COMMENT, "%s%s id=0x%" PRIx64 " after %.1f us", what, why, c->id, us);
+	snprintf(text, VNIC__PCAPNG_COMMENT, "%s%s id=0x%" PRIx64 " after %" PRIu64 ".%" PRIu64 " us", what, why,
+		 c->id, ns / 1000, ns / 100 % 10);
 }
 
 static size_t put_packet(const struct vnic__tap *t, const struct copy *c, char *at, size_t room)
