@@ -60,6 +60,7 @@ struct vnic_receiver;
 struct vnic_ticket;
 struct vnic_nbl_pool;
 struct vnic_face;
+struct vnic_capture;
 struct vnic_driver;
 
 /* ---- status of a completed NBL ---- */
@@ -960,6 +961,61 @@ struct vnic_sender *vnic_face_sender(const struct vnic_face *face);
 struct vnic_receiver *vnic_face_receiver(const struct vnic_face *face);
 /* sender */
 uint32_t vnic_face_outstanding(const struct vnic_face *face);
+
+/* ---- capture: what faces send, and what became of it ----
+ *
+ * While a capture is on, its faces copy each packet that they take from their ports; with its
+ * NBL's completion the copy comes to a reader, which makes pcapng of it: each packet, as the
+ * program sent it, with the time at which it was complete, the name of its face, and a comment:
+ *
+ *   sent id=0x100000000000007 after 12.3 us
+ *   aborted SEND_ABORTED id=0x100000000000007 after 250.1 us
+ *   rejected PAUSED id=...          any other status
+ *   queued id=...                   neither, when the capture ended
+ *
+ * Copies lie in buffers of the capture's own; where there is none the capture loses the packet,
+ * counted, and traffic does not. Without a capture a face pays one branch a poll. */
+
+#define VNIC_CAPTURE_NAME 32      /* room of a name, with its end */
+#define VNIC_CAPTURE_READ_MIN 131072 /* bytes of a reader's buffer, at least */
+
+struct vnic_capture_conf {
+	uint32_t snaplen;    /* bytes kept of a packet, 14..65535; 0: 2048 */
+	uint32_t nb_packets; /* buffers of each face, up to 1,048,576: for what is queued and what
+				the reader has yet to read; 0: 8192 */
+	const char *application; /* named in the file, up to 31 characters; NULL: libvnic */
+};
+
+/* Packets; the first three only grow. captured = written + those queued or not read yet. */
+struct vnic_capture_stats {
+	uint64_t captured;
+	uint64_t lost;       /* taken by a face while no buffer was spare: they are not in the file */
+	uint64_t written;    /* handed to the reader */
+	uint64_t spare;      /* buffers; of these: */
+	uint64_t nb_packets;
+};
+
+/* setup. Errors: EINVAL a number out of range, the name; ENOMEM. */
+struct vnic_capture *vnic_capture_create(const struct vnic_capture_conf *conf);
+/* setup, serialised with the face's destroy, before the first read; the face may be polled: capture
+ * what it takes from now on. `name` is the interface's in the file. The buffers are on the face's
+ * node, about snaplen + 64 bytes each.
+ * Errors: -EINVAL the name, or the capture has ended; -EBUSY the face has a capture; -ENOSPC 256
+ * faces; -ENOMEM. */
+int vnic_capture_add(struct vnic_capture *capture, struct vnic_face *face, const char *name);
+/* setup, serialised with the faces' destroy: no more. A face that is destroyed leaves by itself. */
+void vnic_capture_end(struct vnic_capture *capture);
+/* any: has the poller of each face let go of it, after the end? At its next poll it does. */
+bool vnic_capture_ended(const struct vnic_capture *capture);
+/* reader (one thread, which may be any but a data thread): whole blocks of the file, in their order;
+ * how many bytes. 0: nothing has come since, or size is below VNIC_CAPTURE_READ_MIN. The first read
+ * begins with the file's header; when vnic_capture_ended() was true before a read that gives 0, the
+ * file is whole. Bytes read are the caller's; the library opens no file. */
+size_t vnic_capture_read(struct vnic_capture *capture, void *buffer, size_t size);
+/* any: counts that may be a burst apart. */
+void vnic_capture_stats_get(const struct vnic_capture *capture, struct vnic_capture_stats *stats);
+/* setup, when nobody reads: what was not read is lost. -EBUSY not ended. NULL is ignored. */
+int vnic_capture_destroy(struct vnic_capture *capture);
 
 #ifdef __cplusplus
 }

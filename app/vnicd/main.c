@@ -10,6 +10,7 @@
 
 #include <rte_eal.h>
 
+#include "capture.h"
 #include "eal.h"
 
 static volatile sig_atomic_t signals;
@@ -45,6 +46,7 @@ static const struct {
 } steps[] = {
 	{signals_catch, NULL},
 	{vnicd_lcores_choose, NULL},
+	{vnicd_pdump_start, vnicd_pdump_stop},
 	{vnicd_ports_open, NULL},
 	{vnicd_adapters_create, vnicd_adapters_destroy},
 	{vnicd_faces_create, vnicd_faces_destroy},
@@ -87,6 +89,7 @@ static void run(struct vnicd *d)
 		int wait_ms = vnicd_lcores_main_polls(d) ? 0 : NAP_MS;
 
 		vnicd_links_pass(d);
+		vnicd_capture_poll(d);
 		if (vnicd_socket_poll(d, wait_ms))
 			wait_ms = 0;
 		if (!vnicd_peers_poll(d, wait_ms) && wait_ms != 0)
@@ -108,6 +111,7 @@ static int serve(struct vnicd *d)
 		vnicd_telemetry_stop(d);
 		vnicd_socket_close(d);
 		vnicd_shutdown(d);
+		vnicd_capture_close(d);
 		vnicd_lcores_stop(d);
 		good = vnicd_report_final(d);
 	} else {

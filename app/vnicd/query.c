@@ -11,11 +11,13 @@
 
 #include <rte_log.h>
 
+#include "capture.h"
 #include "command.h"
 #include "flow.h"
 #include "ids.h"
 #include "options.h"
 #include "vnicd.h"
+#include "xstats.h"
 
 #define NAME 64
 #define WHY 256
@@ -229,6 +231,21 @@ static void stats(struct vnicd *d, struct words *w, struct answer *a)
 	say_received(a, found->adapter);
 }
 
+/* The same, and more, by names as DPDK's ports have them. */
+static void xstats(struct vnicd *d, struct words *w, struct answer *a)
+{
+	const struct vnicd_adapter *found = take_adapter(d, w, a);
+	struct xstat x[XSTATS_MAX];
+	uint32_t n;
+
+	if (found == NULL)
+		return;
+	n = xstats_get(d, (uint32_t)(found - d->adapter), x);
+	answer_begin(a, ANSWER_DICT, NULL);
+	for (uint32_t i = 0; i < n; i++)
+		answer_u64(a, x[i].name, x[i].value);
+}
+
 /* ---- how long cancels take ---- */
 
 static const char *const latency_names[VNIC_LATENCIES] = {[VNIC_LATENCY_COMPLETION] = "completion",
@@ -245,6 +262,8 @@ static void say_percentiles(struct answer *a, const char *name, const struct vni
 
 	snprintf(key, sizeof(key), "%s_count", name);
 	answer_u64(a, key, h->count);
+	snprintf(key, sizeof(key), "%s_sum_ns", name);
+	answer_u64(a, key, h->sum);
 	for (size_t k = 0; k < COUNT_OF(mark); k++) {
 		snprintf(key, sizeof(key), "%s_%s_ns", name, mark[k].name);
 		answer_u64(a, key, vnic_histogram_percentile(h, mark[k].percent));
@@ -386,6 +405,7 @@ static void share(struct vnicd *d, struct words *w, struct answer *a)
 	vnic_face_stats_get(face, &f);
 	answer_begin(a, ANSWER_DICT, NULL);
 	answer_u64(a, "prefix", vnic_client_prefix(vnic_face_client(face)));
+	answer_u64(a, "receives", vnic_face_receiver(face) != NULL);
 	answer_u64(a, "weight", vnic_sender_weight(vnic_face_sender(face)));
 	answer_u64(a, "limit", limits.nbls);
 	answer_u64(a, "cancel_limit", limits.cancels_per_s);
@@ -457,6 +477,16 @@ static void id(struct vnicd *d, struct words *w, struct answer *a)
 	answer_text(a, "by", found.by);
 }
 
+/* ---- what changes something ---- */
+
+static void capture(struct vnicd *d, struct words *w, struct answer *a)
+{
+	char why[COMMAND_WHY];
+
+	if (capture_ask(d, w, a, why, sizeof(why)) != 0)
+		answer_error(a, "%s", why);
+}
+
 /* ---- what is logged, what can be asked ---- */
 
 /* "id 38: lib.eal, level is info" becomes "lib.eal info"; false: another line. */
@@ -520,6 +550,7 @@ const struct query queries[] = {
 	{"show", "[ADAPTER|FACE]", "What it is, as configured and now; nothing: the daemon", show},
 	{"state", "ADAPTER", "State of an adapter", state},
 	{"stats", "ADAPTER", "Account of an adapter", stats},
+	{"xstats", "ADAPTER", "Counts of an adapter, named as a port's", xstats},
 	{"latency", "ADAPTER", "Cancel latencies in ns", latency},
 	{"histogram", "ADAPTER [completion|verdict|walk]", "Cancel latencies, bucket by bucket", histogram},
 	{"receive", "FACE", "What a face receives", receive},
@@ -528,6 +559,7 @@ const struct query queries[] = {
 	{"ids", "FACE", "Rules of a face and what they marked", ids},
 	{"id", "FACE " FLOW_WORDS, "Cancel id of a flow", id},
 	{"log", "[PART]", "Log types with PART in them, and their levels", log_types},
+	{"capture", CAPTURE_WORDS, "Packets sent and taken back into a file", capture, true},
 	{"help", NULL, "What can be asked", help},
 };
 const size_t nb_queries = COUNT_OF(queries);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * query.h - questions about the daemon: their names, their words, their answers
  *
- * Telemetry and the control socket ask them alike: any thread.
+ * Telemetry and the control socket ask them alike: any thread. Those that change something are for
+ * the control socket only.
  */
 #ifndef VNICD_QUERY_H
 #define VNICD_QUERY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "answer.h"
@@ -18,6 +20,7 @@ struct query {
 	const char *words; /* that follow the name, NULL: none */
 	const char *help;
 	void (*run)(struct vnicd *d, struct words *words, struct answer *answer);
+	bool changes; /* operators may, in the main thread: not by telemetry */
 };
 
 extern const struct query queries[];

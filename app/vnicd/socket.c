@@ -104,11 +104,26 @@ static void say_needs(struct socket_client *c, const char *why, const char *role
 	say(c, &a);
 }
 
+/* Is it an operator? Else it is told what it is not. */
+static bool may_change(struct socket_client *c, const char *what)
+{
+	char why[COMMAND_WHY];
+
+	if (c->role == ROLE_OPERATOR)
+		return true;
+	snprintf(why, sizeof(why), "%s: you may ask, not change: control_operators does not name user %u",
+		 what, c->user);
+	say_needs(c, why, "operator");
+	return false;
+}
+
 static void ask(struct vnicd *d, struct socket_client *c, const struct query *query, char *words)
 {
 	char text[ANSWER_JSON];
 	struct answer a = answer_json(text, sizeof(text));
 
+	if (query->changes && !may_change(c, query->name))
+		return;
 	query_run(d, query, words, &a);
 	say(c, &a);
 }
@@ -117,12 +132,8 @@ static void operate(struct vnicd *d, struct socket_client *c, const struct comma
 {
 	char why[COMMAND_WHY];
 
-	if (c->role != ROLE_OPERATOR) {
-		snprintf(why, sizeof(why), "%s: you may ask, not change: control_operators does not name "
-			 "user %u", command->name, c->user);
-		say_needs(c, why, "operator");
+	if (!may_change(c, command->name))
 		return;
-	}
 	if (command_read(d, command, words, &c->order, why, sizeof(why)) != 0) {
 		say_error(c, why);
 		return;

@@ -70,7 +70,7 @@ static void run_in(struct vnicd *d, const char *name, char *words, struct answer
 	const struct query *query = query_find(name);
 	const struct command *command = command_find(name);
 
-	if (query != NULL)
+	if (query != NULL && !query->changes)
 		query_run(d, query, words, a);
 	else if (command != NULL)
 		operate(d, command, words, a);
@@ -112,9 +112,12 @@ int vnicd_telemetry_start(struct vnicd *d)
 	char words[HELP_MAX];
 
 	atomic_store(&daemon_now, d);
-	for (size_t i = 0; i < nb_queries; i++)
+	for (size_t i = 0; i < nb_queries; i++) {
+		if (queries[i].changes)
+			continue;
 		offer(queries[i].name, queries[i].help,
 		      queries[i].words != NULL ? queries[i].words : "none");
+	}
 	for (size_t i = 0; i < nb_commands; i++)
 		offer(commands[i].name, commands[i].help,
 		      command_usage(&commands[i], words, sizeof(words)));

@@ -52,6 +52,7 @@ struct vnicd_lcore {
 struct vnicd_plan;
 struct vnicd_socket;
 struct vnicd_peers;
+struct vnicd_capture;
 
 struct vnicd {
 	struct conf conf;
@@ -66,6 +67,7 @@ struct vnicd {
 	struct vnicd_socket *socket; /* NULL: none */
 	struct relays *relays; /* NULL: no memif port */
 	struct vnicd_peers *peers;
+	struct vnicd_capture *capture; /* NULL: there was none */
 	char why[VNICD_LINE]; /* the line of the step that failed */
 };
 
@@ -128,6 +130,10 @@ bool vnicd_peers_poll(struct vnicd *d, int wait_ms);
 int vnicd_peers_fd(const struct vnicd *d);
 /* Telemetry's threads too: counts that may be apart. False: no such face. */
 bool vnicd_peer_stats(const struct vnicd *d, const char *face, struct vnicd_peer_stats *copy);
+
+/* pdump.c: dpdk-dumpcap, dpdk-pdump may attach, if EAL lets other processes in. */
+int vnicd_pdump_start(struct vnicd *d);
+void vnicd_pdump_stop(struct vnicd *d);
 
 /* shutdown.c: stop receiving, drain or cancel what is queued, within the bound. */
 void vnicd_shutdown(struct vnicd *d);
