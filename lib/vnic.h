@@ -372,6 +372,15 @@ int vnic_adapter_destroy(struct vnic_adapter *adapter);
  * packets and completions moved, 0 when there was nothing to do. Never waits. */
 uint32_t vnic_adapter_poll(struct vnic_adapter *adapter);
 
+/* any: another pace than its configuration's, in the same units. The data thread picks it up at a
+ * poll soon after, without a lock or a wait; several callers wait for each other, for a few
+ * instructions. What an idle time has saved up stays as many packets and bits, but no more than the
+ * new burst: over any time no more leaves than the paces that stood in it allow, and one burst.
+ * What a slow pace had put off is put off at the new one. */
+void vnic_adapter_set_pacing(struct vnic_adapter *adapter, const struct vnic_pacing *pacing);
+/* any: a copy of what was set last; the data thread may be about to pick it up. */
+void vnic_adapter_pacing(const struct vnic_adapter *adapter, struct vnic_pacing *copy);
+
 /* any: keep the data thread out of the lower port, as vnic_face_hold() does. What is queued stays
  * queued, and can be cancelled. */
 void vnic_adapter_hold(struct vnic_adapter *adapter);
