@@ -252,7 +252,7 @@ int vnic_face_destroy(struct vnic_face *f)
 {
 	if (f == NULL)
 		return 0;
-	if (vnic_sender_outstanding(f->sender) != 0)
+	if (vnic_sender_outstanding(f->sender) != 0 || !vnic__gate_empty(&f->client->cancels, 0))
 		return -EBUSY;
 	if (f->receiver != NULL)
 		drop_held(f);
@@ -416,6 +416,11 @@ uint32_t vnic_face_poll(struct vnic_face *f)
 void vnic_face_stop_receive(struct vnic_face *f)
 {
 	atomic_store_explicit(&f->receive, false, memory_order_relaxed);
+}
+
+void vnic_face_start_receive(struct vnic_face *f)
+{
+	atomic_store_explicit(&f->receive, true, memory_order_relaxed);
 }
 
 static void add_up(const struct vnic_face *f, struct vnic_face_stats *st)
