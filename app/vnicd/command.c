@@ -155,7 +155,7 @@ static int read_adapter(struct vnicd *d, struct order *o, struct words *w, char 
 
 	for (uint32_t i = 0; w->now != NULL && i < d->conf.nb_adapters; i++)
 		if (strcmp(d->conf.adapter[i].name, w->now) == 0) {
-			o->name = d->conf.adapter[i].name;
+			memcpy(o->name, d->conf.adapter[i].name, sizeof(o->name));
 			o->adapter = d->adapter[i].adapter;
 		}
 	if (o->adapter == NULL) {
@@ -184,7 +184,7 @@ static int read_face(struct vnicd *d, struct order *o, struct words *w, char *wh
 		return -1;
 	}
 	a = &d->adapter[face->conf->adapter_index];
-	o->name = a->conf->name;
+	memcpy(o->name, a->conf->name, sizeof(o->name));
 	o->adapter = a->adapter;
 	words_next(w);
 	of_face(o, face);

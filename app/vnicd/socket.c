@@ -17,9 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "change.h"
 #include "command.h"
 #include "flow.h"
 #include "place.h"
+#include "reload.h"
 
 #define CLIENTS 16
 #define LINE 256
@@ -143,6 +145,38 @@ static void say_id(struct vnicd *d, struct socket_client *c, char *words)
 	say(c, text);
 }
 
+/* SECTION.KEY VALUE, where SECTION may have two words */
+static void say_set(struct vnicd *d, struct socket_client *c, char *words)
+{
+	char why[COMMAND_TEXT - 16] = "set: write set SECTION.KEY VALUE, as set adapter a0.packets_per_s 1000";
+	char *dot = strchr(words, '.'), *value = dot != NULL ? dot + strcspn(dot, " \t") : NULL;
+
+	if (value == NULL || *value == '\0') {
+		say_error(c, why);
+		return;
+	}
+	*dot = *value = '\0';
+	value += 1 + strspn(value + 1, " \t");
+	if (change_set(d, words, dot + 1, value, why, sizeof(why)) != 0)
+		say_error(c, why);
+	else
+		say(c, "{\"status\":\"SUCCESS\"}");
+}
+
+static void say_reload(struct vnicd *d, struct socket_client *c)
+{
+	char text[COMMAND_TEXT], why[COMMAND_TEXT - 16];
+	struct reload_counts n;
+
+	if (reload_run(d, &n, why, sizeof(why)) != 0) {
+		say_error(c, why);
+		return;
+	}
+	snprintf(text, sizeof(text), "{\"status\":\"SUCCESS\",\"changed\":%u,\"added\":%u,\"removed\":%u}",
+		 n.changed, n.added, n.removed);
+	say(c, text);
+}
+
 static void begin(struct vnicd *d, struct socket_client *c, char *line)
 {
 	char why[COMMAND_TEXT - 16];
@@ -162,6 +196,14 @@ static void begin(struct vnicd *d, struct socket_client *c, char *line)
 	}
 	if (strcmp(line, "id") == 0) {
 		say_id(d, c, words);
+		return;
+	}
+	if (strcmp(line, "set") == 0) {
+		say_set(d, c, words);
+		return;
+	}
+	if (strcmp(line, "reload") == 0) {
+		say_reload(d, c);
 		return;
 	}
 	if (command == NULL) {
@@ -202,6 +244,13 @@ static void proceed(struct socket_client *c)
 	command_answer(&c->order, c->request, text);
 	drop_request(c);
 	say(c, text);
+}
+
+void vnicd_socket_answer(struct vnicd *d)
+{
+	for (uint32_t i = 0; d->socket != NULL && i < CLIENTS; i++)
+		if (d->socket->client[i].fd >= 0)
+			proceed(&d->socket->client[i]);
 }
 
 /* The next whole line, if no operation is under way. */

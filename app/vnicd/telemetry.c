@@ -30,6 +30,16 @@ static struct vnicd *_Atomic daemon_now;
 /* held by a command while it uses the daemon, so that the daemon does not end under it */
 static pthread_rwlock_t in_use = PTHREAD_RWLOCK_INITIALIZER;
 static _Atomic bool ending; /* who waits gives up */
+/* held by a command while it looks at what the daemon consists of, which may change */
+static pthread_rwlock_t looks = PTHREAD_RWLOCK_INITIALIZER;
+static _Atomic bool changing; /* who comes waits before that lock */
+
+static void look(void)
+{
+	while (atomic_load(&changing))
+		sched_yield();
+	pthread_rwlock_rdlock(&looks);
+}
 
 static struct vnic_adapter *find(const struct vnicd *d, const char *name)
 {
@@ -222,6 +232,14 @@ static void wait_for(struct vnic_request *r, uint64_t timeout_ms)
 	}
 }
 
+static bool is_there(const struct vnicd *d, const struct vnic_adapter *a)
+{
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (d->adapter[i].adapter == a)
+			return true;
+	return false;
+}
+
 static int operate(struct vnicd *d, const struct command *command, char *params,
 		   struct rte_tel_data *data)
 {
@@ -235,8 +253,13 @@ static int operate(struct vnicd *d, const struct command *command, char *params,
 	if (r == NULL)
 		return -ENOMEM;
 	command_issue(&order, r);
+	pthread_rwlock_unlock(&looks);
 	wait_for(r, order.timeout_ms);
-	say_answer(data, &order, r);
+	look();
+	if (is_there(d, order.adapter))
+		say_answer(data, &order, r);
+	else
+		say_error(data, "the adapter is no more; /vnic/list names those there are");
 	vnic_request_release(r);
 	return 0;
 }
@@ -354,12 +377,14 @@ static int run(const char *path, const char *params, struct rte_tel_data *data)
 		return say_error(data, "parameters too long");
 	snprintf(copy, sizeof(copy), "%s", params != NULL ? params : "");
 	pthread_rwlock_rdlock(&in_use);
+	look();
 	d = atomic_load(&daemon_now);
 	if (d != NULL && command != NULL)
 		rc = operate(d, command, copy, data);
 	for (size_t i = 0; d != NULL && i < sizeof(queries) / sizeof(queries[0]); i++)
 		if (strcmp(queries[i].path, path) == 0)
 			rc = queries[i].run(d, copy, data);
+	pthread_rwlock_unlock(&looks);
 	pthread_rwlock_unlock(&in_use);
 	return d == NULL ? say_error(data, "vnicd is ending") : rc;
 }
@@ -380,6 +405,20 @@ int vnicd_telemetry_start(struct vnicd *d)
 		rte_telemetry_register_cmd(path, run, help);
 	}
 	return 0;
+}
+
+void vnicd_telemetry_keep_out(struct vnicd *d)
+{
+	atomic_store(&changing, true);
+	while (pthread_rwlock_trywrlock(&looks) != 0)
+		if (vnicd_lcores_poll_main(d) == 0)
+			sched_yield();
+}
+
+void vnicd_telemetry_let_in(void)
+{
+	atomic_store(&changing, false);
+	pthread_rwlock_unlock(&looks);
 }
 
 void vnicd_telemetry_stop(struct vnicd *d)
