@@ -254,7 +254,7 @@ int vnic_face_destroy(struct vnic_face *f)
 {
 	if (f == NULL)
 		return 0;
-	if (vnic_sender_outstanding(f->sender) != 0)
+	if (vnic_sender_outstanding(f->sender) != 0 || !vnic__gate_empty(&f->client->cancels, 0))
 		return -EBUSY;
 	if (f->receiver != NULL)
 		drop_held(f);
@@ -438,6 +438,11 @@ struct vnic__hook *vnic__face_hook(struct vnic_face *f, int *numa_node)
 void vnic_face_stop_receive(struct vnic_face *f)
 {
 	atomic_store_explicit(&f->receive, false, memory_order_relaxed);
+}
+
+void vnic_face_start_receive(struct vnic_face *f)
+{
+	atomic_store_explicit(&f->receive, true, memory_order_relaxed);
 }
 
 static void add_up(const struct vnic_face *f, struct vnic_face_stats *st)

@@ -373,6 +373,15 @@ int vnic_adapter_destroy(struct vnic_adapter *adapter);
  * packets and completions moved, 0 when there was nothing to do. Never waits. */
 uint32_t vnic_adapter_poll(struct vnic_adapter *adapter);
 
+/* any: another pace than its configuration's, in the same units. The data thread picks it up at a
+ * poll soon after, without a lock or a wait; several callers wait for each other, for a few
+ * instructions. What an idle time has saved up stays as many packets and bits, but no more than the
+ * new burst: over any time no more leaves than the paces that stood in it allow, and one burst.
+ * What a slow pace had put off is put off at the new one. */
+void vnic_adapter_set_pacing(struct vnic_adapter *adapter, const struct vnic_pacing *pacing);
+/* any: a copy of what was set last; the data thread may be about to pick it up. */
+void vnic_adapter_pacing(const struct vnic_adapter *adapter, struct vnic_pacing *copy);
+
 /* any: keep the data thread out of the lower port, as vnic_face_hold() does. What is queued stays
  * queued, and can be cancelled. */
 void vnic_adapter_hold(struct vnic_adapter *adapter);
@@ -746,6 +755,7 @@ struct vnic_adapter_receive_stats {
 	uint64_t local;      /* from its own senders, in place of the port */
 	uint64_t copies;     /* places that one packet went to beyond its first */
 	uint64_t offered;    /* to receivers: see there */
+	uint64_t closed;     /* of those offered: to receivers that are destroyed since */
 	uint64_t unknown;    /* for nobody here */
 	uint64_t malformed;  /* shorter than an Ethernet header, or cut off by the driver */
 	uint64_t paused;     /* arrived while the gate was closed */
@@ -886,12 +896,13 @@ int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint3
 		   uint16_t *port, char *why, size_t len);
 /* any: 0, or -ENODEV no such port. */
 int vnic_port_info_get(uint16_t port, struct vnic_port_info *info);
-/* setup: stop it; a port that vnic_port_open made is removed too, with its buffers: close
- * the ports that send a face's packets before the face's own. */
+/* setup, when nobody polls it: stop it; a port that vnic_port_open made is removed too, with its
+ * buffers. While others have some of those, in the queue of another port for instance, all stay
+ * in memory, until the next port with its number is opened or closed. */
 int vnic_port_close(uint16_t port);
 /* setup, when nobody polls them: the same for ports that send each other's packets, as a face
  * that receives and the port below do; close them before the adapters between them. All are
- * stopped before any buffers go. The first error, the others are closed all the same. */
+ * stopped before any buffers go. The last error, the others are closed all the same. */
 int vnic_ports_close(const uint16_t *ports, uint32_t n);
 
 struct vnic_face_conf {
@@ -935,13 +946,16 @@ struct vnic_face_stats {
  * lcore of the adapter). Errors: ENODEV no such port or queue; EINVAL a value out of range, a
  * rule that can never apply; those of client, pool and sender. */
 struct vnic_face *vnic_face_create(struct vnic_adapter *adapter, const struct vnic_face_conf *conf);
-/* setup: -EBUSY while NBLs are outstanding. NULL is ignored. */
+/* setup, when nobody polls it any more; the adapter's threads may run: -EBUSY while NBLs are
+ * outstanding, or one of its client's cancels goes on. NULL is ignored. */
 int vnic_face_destroy(struct vnic_face *face);
 /* sender, and receiver: take completions, then packets from the port, then what was received for
  * it; returns how many of all. */
 uint32_t vnic_face_poll(struct vnic_face *face);
 /* any: packets from the port are not polled any more; completions are, and what was received. */
 void vnic_face_stop_receive(struct vnic_face *face);
+/* any: they are again. */
+void vnic_face_start_receive(struct vnic_face *face);
 /* any: keep the poller out of the face's port, whose driver may not be polled while its peer goes
  * (net_memif unmaps what it shares with it). Completions are taken as before. */
 void vnic_face_hold(struct vnic_face *face);

@@ -177,7 +177,7 @@ static int read_adapter(struct vnicd *d, struct order *o, struct words *w, char 
 			 command_usage(c, usage, sizeof(usage)));
 		return -1;
 	}
-	o->name = a->conf->name;
+	memcpy(o->name, a->conf->name, sizeof(o->name));
 	o->adapter = a->adapter;
 	words_next(w);
 	if (c->argument == NULL)
@@ -199,7 +199,7 @@ static int read_face(struct vnicd *d, struct order *o, struct words *w, char *wh
 		return -1;
 	}
 	a = &d->adapter[face->conf->adapter_index];
-	o->name = a->conf->name;
+	memcpy(o->name, a->conf->name, sizeof(o->name));
 	o->adapter = a->adapter;
 	words_next(w);
 	of_face(o, face);

@@ -13,6 +13,7 @@
 #include <vnic.h>
 
 #include "answer.h"
+#include "config.h"
 
 #define COMMAND_WHY 368
 #define COMMAND_MS_DEFAULT 12000
@@ -37,7 +38,7 @@ extern const size_t nb_commands;
 /* What was asked. */
 struct order {
 	const struct command *command;
-	const char *name; /* of the adapter, as the configuration has it */
+	char name[CONF_NAME]; /* of the adapter */
 	struct vnic_adapter *adapter;
 	struct vnic_client *client; /* whose packets, and whose limit; NULL: the adapter's */
 	enum vnic_control_code code;

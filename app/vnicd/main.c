@@ -12,13 +12,25 @@
 
 #include "capture.h"
 #include "eal.h"
+#include "reload.h"
 
-static volatile sig_atomic_t signals;
+static volatile sig_atomic_t signals, hangups;
 
 static void on_signal(int number)
 {
 	(void)number;
 	signals = signals < 2 ? signals + 1 : 2;
+}
+
+static void on_hangup(int number)
+{
+	(void)number;
+	hangups = 1;
+}
+
+bool vnicd_ending(void)
+{
+	return signals > 0;
 }
 
 bool vnicd_hurried(void)
@@ -28,11 +40,12 @@ bool vnicd_hurried(void)
 
 static int signals_catch(struct vnicd *d)
 {
-	struct sigaction act = {.sa_handler = on_signal};
+	struct sigaction act = {.sa_handler = on_signal}, hangup = {.sa_handler = on_hangup};
 
 	(void)d;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, &hangup, NULL);
 	/* a peer's socket or our reader may close first: their calls fail, we go on */
 	signal(SIGPIPE, SIG_IGN);
 	return 0;
@@ -68,6 +81,16 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* What came of it is in the log. */
+static void reload(struct vnicd *d)
+{
+	struct reload_counts counts;
+	char why[VNICD_LINE];
+
+	hangups = 0;
+	reload_run(d, &counts, why, sizeof(why));
+}
+
 /* Until the time is over or a signal comes: a line per second, and the main lcore's own
  * share of polling where EAL has no lcore to spare. */
 static void run(struct vnicd *d)
@@ -82,10 +105,12 @@ static void run(struct vnicd *d)
 		if (passed >= (double)second) {
 			if (d->conf.global.progress)
 				vnicd_report_progress(d, second);
-			if (second == d->conf.global.seconds)
+			if (second >= d->conf.global.seconds && d->conf.global.seconds != 0)
 				return;
 			second++;
 		}
+		if (hangups != 0)
+			reload(d);
 		int wait_ms = vnicd_lcores_main_polls(d) ? 0 : NAP_MS;
 
 		vnicd_links_pass(d);
@@ -137,6 +162,8 @@ int main(int argc, char **argv)
 	if (d == NULL)
 		return EXIT_FAILURE;
 	argv[skip] = argv[0];
+	d->argc = argc - skip;
+	d->argv = argv + skip;
 	switch (conf_read(&d->conf, argc - skip, argv + skip, stdout, stderr)) {
 	case CONF_EXIT_OK: rc = EXIT_SUCCESS; goto out;
 	case CONF_EXIT_ERROR: rc = EXIT_FAILURE; goto out;

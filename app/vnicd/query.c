@@ -12,10 +12,12 @@
 #include <rte_log.h>
 
 #include "capture.h"
+#include "change.h"
 #include "command.h"
 #include "flow.h"
 #include "ids.h"
 #include "options.h"
+#include "reload.h"
 #include "vnicd.h"
 #include "xstats.h"
 
@@ -487,6 +489,51 @@ static void capture(struct vnicd *d, struct words *w, struct answer *a)
 		answer_error(a, "%s", why);
 }
 
+/* SECTION.KEY VALUE, where SECTION may have two words */
+static void set(struct vnicd *d, struct words *w, struct answer *a)
+{
+	char why[COMMAND_WHY], section[NAME] = "", key[NAME];
+	const char *dot = NULL, *value;
+
+	for (; w->now != NULL && dot == NULL; words_next(w)) {
+		size_t n = strlen(section), part = strcspn(w->now, ".");
+
+		dot = strchr(w->now, '.');
+		snprintf(section + n, sizeof(section) - n, "%s%.*s", n != 0 ? " " : "",
+			 (int)RTE_MIN(part, (size_t)CONF_NAME), w->now);
+		snprintf(key, sizeof(key), "%s", dot != NULL ? dot + 1 : "");
+		if (dot != NULL)
+			break;
+	}
+	value = w->rest != NULL ? w->rest + strspn(w->rest, " \t") : "";
+	w->now = NULL;
+	if (dot == NULL || *value == '\0')
+		answer_error(a, "set: write set SECTION.KEY VALUE, as set adapter a0.packets_per_s 1000");
+	else if (change_set(d, section, key, value, why, sizeof(why)) != 0)
+		answer_error(a, "%s", why);
+	else {
+		answer_begin(a, ANSWER_DICT, NULL);
+		answer_text(a, "status", "SUCCESS");
+	}
+}
+
+static void reload(struct vnicd *d, struct words *w, struct answer *a)
+{
+	struct reload_counts n;
+	char why[COMMAND_WHY];
+
+	(void)w;
+	if (reload_run(d, &n, why, sizeof(why)) != 0) {
+		answer_error(a, "%s", why);
+		return;
+	}
+	answer_begin(a, ANSWER_DICT, NULL);
+	answer_text(a, "status", "SUCCESS");
+	answer_u64(a, "changed", n.changed);
+	answer_u64(a, "added", n.added);
+	answer_u64(a, "removed", n.removed);
+}
+
 /* ---- what is logged, what can be asked ---- */
 
 /* "id 38: lib.eal, level is info" becomes "lib.eal info"; false: another line. */
@@ -560,6 +607,8 @@ const struct query queries[] = {
 	{"id", "FACE " FLOW_WORDS, "Cancel id of a flow", id},
 	{"log", "[PART]", "Log types with PART in them, and their levels", log_types},
 	{"capture", CAPTURE_WORDS, "Packets sent and taken back into a file", capture, true},
+	{"set", "SECTION.KEY VALUE", "Another value of an option from now on", set, true},
+	{"reload", NULL, "Read the configuration again, and become what it says", reload, true},
 	{"help", NULL, "What can be asked", help},
 };
 const size_t nb_queries = COUNT_OF(queries);

@@ -190,6 +190,13 @@ static void proceed(struct socket_client *c)
 	say(c, &a);
 }
 
+void vnicd_socket_answer(struct vnicd *d)
+{
+	for (uint32_t i = 0; d->socket != NULL && i < CLIENTS; i++)
+		if (d->socket->client[i].fd >= 0)
+			proceed(&d->socket->client[i]);
+}
+
 /* The next whole line, if no operation is under way. */
 static void take_line(struct vnicd *d, struct socket_client *c)
 {

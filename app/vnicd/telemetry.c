@@ -27,6 +27,16 @@ static struct vnicd *_Atomic daemon_now;
 /* held by a command while it uses the daemon, so that the daemon does not end under it */
 static pthread_rwlock_t in_use = PTHREAD_RWLOCK_INITIALIZER;
 static _Atomic bool ending; /* who waits gives up */
+/* held by a command while it looks at what the daemon consists of, which may change */
+static pthread_rwlock_t looks = PTHREAD_RWLOCK_INITIALIZER;
+static _Atomic bool changing; /* who comes waits before that lock */
+
+static void look(void)
+{
+	while (atomic_load(&changing))
+		sched_yield();
+	pthread_rwlock_rdlock(&looks);
+}
 
 /* Until the operation ends. When its time is over, or the daemon ends, the request is
  * cancelled; what still holds it then has a reference of its own. */
@@ -42,6 +52,14 @@ static void wait_for(struct vnic_request *r, uint64_t timeout_ms)
 		}
 		nanosleep(&nap, NULL);
 	}
+}
+
+static bool is_there(const struct vnicd *d, const struct vnic_adapter *a)
+{
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (d->adapter[i].adapter == a)
+			return true;
+	return false;
 }
 
 static void operate(struct vnicd *d, const struct command *command, char *words, struct answer *a)
@@ -60,8 +78,13 @@ static void operate(struct vnicd *d, const struct command *command, char *words,
 		return;
 	}
 	command_issue(&order, r);
+	pthread_rwlock_unlock(&looks);
 	wait_for(r, order.timeout_ms);
-	command_answer(&order, r, a);
+	look();
+	if (is_there(d, order.adapter))
+		command_answer(&order, r, a);
+	else
+		answer_error(a, "the adapter is no more; list names those there are");
 	vnic_request_release(r);
 }
 
@@ -86,6 +109,7 @@ static int run(const char *path, const char *params, struct rte_tel_data *data)
 
 	snprintf(copy, sizeof(copy), "%s", params != NULL ? params : "");
 	pthread_rwlock_rdlock(&in_use);
+	look();
 	d = atomic_load(&daemon_now);
 	if (params != NULL && strlen(params) >= sizeof(copy))
 		answer_error(&a, "parameters too long");
@@ -93,6 +117,7 @@ static int run(const char *path, const char *params, struct rte_tel_data *data)
 		answer_error(&a, "vnicd is ending");
 	else
 		run_in(d, path + strlen(FOLDER), copy, &a);
+	pthread_rwlock_unlock(&looks);
 	pthread_rwlock_unlock(&in_use);
 	answer_end(&a);
 	return 0;
@@ -122,6 +147,20 @@ int vnicd_telemetry_start(struct vnicd *d)
 		offer(commands[i].name, commands[i].help,
 		      command_usage(&commands[i], words, sizeof(words)));
 	return 0;
+}
+
+void vnicd_telemetry_keep_out(struct vnicd *d)
+{
+	atomic_store(&changing, true);
+	while (pthread_rwlock_trywrlock(&looks) != 0)
+		if (vnicd_lcores_poll_main(d) == 0)
+			sched_yield();
+}
+
+void vnicd_telemetry_let_in(void)
+{
+	atomic_store(&changing, false);
+	pthread_rwlock_unlock(&looks);
 }
 
 void vnicd_telemetry_stop(struct vnicd *d)

@@ -166,6 +166,28 @@ def case_operations():
     d.stop()
 
 
+def case_live():
+    """Settings, the file and a capture, while it runs."""
+    d = Daemon(WIRE)
+    assert ctl("set", "adapter", "wire.packets_per_s", "20000") == "adapter wire.packets_per_s = 20000\n"
+    assert of_json("show", "wire")["packets_per_s"] == 20000
+    assert of_json("set", "wire.packets_per_s=5000")["status"] == "SUCCESS"
+    assert of_json("show", "wire")["packets_per_s"] == 5000
+    assert "did you mean" in ctl("set", "wire.packet_per_s", "1", code=2)
+    ctl("set", "wire.packets_per_s", "many", code=2)
+    assert ctl("log", "lib.eal", "debug") == "log.lib.eal = debug\n" and of_json("log", "lib.eal")["lib.eal"] == "debug"
+    ctl("log", "lib.eal", "loud", code=2)
+    assert of_json("reload")["status"] == "SUCCESS" and of_json("show", "wire")["packets_per_s"] == 10000
+    path = WORK + "/x.pcapng"
+    assert of_json("capture", "start", path, "wire", "--snaplen", "64")["capture"] == "on"
+    until(lambda: of_json("capture", "status")["captured"] > 0, "nothing is captured")
+    assert of_json("capture", "stop")["written"] > 0 and os.path.getsize(path) > 0
+    said = ctl("capture", path, "--seconds", "0.5")
+    assert said.startswith("capturing into " + path) and re.search(r"(?m)^capture +off$", said), said
+    ctl("capture", "stop", code=2)
+    d.stop()
+
+
 def case_refused():
     """One line and a code for each thing that can be wrong."""
     says = lambda what, *words, code=2: re.search(what, ctl(*words, code=code)) or sys.exit(repr((what, words)))
