@@ -195,7 +195,7 @@ struct vnic_adapter *vnic_adapter_create(struct vnic_control *c,
 	a->numa_node = node;
 	set_driver(a, conf);
 	rte_spinlock_init(&a->handles);
-	vnic__pacer_init(&a->pacer, &conf->pacing, rte_get_tsc_hz(), rte_rdtsc());
+	vnic__pace_init(a, &conf->pacing);
 	rc = vnic__life_init(a, conf->hang_ms);
 	if (rc == 0)
 		rc = conf->nb_lower == 0 ? open_port(a, conf) : open_layer(a, conf);

@@ -15,6 +15,7 @@
 #include "gate.h"
 #include "hold.h"
 #include "inflight.h"
+#include "pace.h"
 #include "pacer.h"
 #include "life.h"
 #include "limit.h"
@@ -57,9 +58,11 @@ struct vnic_adapter {
 	alignas(VNIC__LINE) _Atomic uint32_t gate; /* what a send completes with; SUCCESS: open */
 	_Atomic bool gone; /* the lower port is not to be touched any more */
 	struct vnic__hold hold; /* nor while it is held: main thread, and the data thread's answer */
+	struct vnic__pace pace; /* any thread */
 
 	/* data thread */
 	alignas(VNIC__LINE) struct vnic__pacer pacer;
+	uint32_t pace_seen; /* the version that the pacer has */
 	struct vnic__fit fit;
 	struct vnic__segmenter segmenter;
 	struct vnic_sender *segmenting; /* NULL: nobody's packet is under way */

@@ -20,6 +20,7 @@
 #include <rte_malloc.h>
 
 #include "adapter.h"
+#include "capture.h"
 #include "hold.h"
 #include "idrule.h"
 
@@ -54,6 +55,7 @@ struct vnic_face {
 	uint32_t longest; /* above it the port's driver cuts frames off, 0: it does not */
 	_Atomic bool receive;
 	struct vnic__hold hold;
+	struct vnic__hook hook;
 	_Atomic uint64_t count[F_COUNTS]; /* one writer, read relaxed */
 
 	/* up: NULL if it does not receive */
@@ -262,10 +264,11 @@ int vnic_face_destroy(struct vnic_face *f)
 {
 	if (f == NULL)
 		return 0;
-	if (vnic_sender_outstanding(f->sender) != 0)
+	if (vnic_sender_outstanding(f->sender) != 0 || !vnic__gate_empty(&f->client->cancels, 0))
 		return -EBUSY;
 	if (f->receiver != NULL)
 		drop_held(f);
+	vnic__hook_cut(&f->hook);
 	undo(f);
 	return 0;
 }
@@ -279,7 +282,7 @@ static void give_back(struct vnic_face *f, struct vnic_nbl *nbl)
 	rte_pktmbuf_free_bulk(vnic_nbl_packets(nbl) + nbl->nb_sent, left);
 }
 
-static uint32_t take_completions(struct vnic_face *f)
+static __rte_always_inline uint32_t take_completions(struct vnic_face *f, struct vnic__tap *tap)
 {
 	struct vnic_nbl *nbl[COMPLETIONS_BURST];
 	uint16_t n = vnic_sender_poll(f->sender, nbl, COMPLETIONS_BURST);
@@ -287,6 +290,8 @@ static uint32_t take_completions(struct vnic_face *f)
 
 	if (n == 0)
 		return 0;
+	if (tap != NULL)
+		vnic__tap_complete(tap, nbl, n);
 	for (uint16_t i = 0; i < n; i++) {
 		completed += nbl[i]->nb_packets;
 		sent += nbl[i]->nb_sent;
@@ -363,20 +368,26 @@ static uint16_t drop_cut(struct vnic_face *f, struct rte_mbuf **packet, uint16_t
 }
 
 /* There was room for them: a limit has been set since, or another sends as this client. */
-static uint32_t drop_unsent(struct vnic_face *f, struct vnic_nbl **nbl, uint16_t n)
+static uint32_t drop_unsent(struct vnic_face *f, struct vnic__tap *tap, struct vnic_nbl **nbl,
+			    uint16_t n)
 {
 	uint32_t packets = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		packets += nbl[i]->nb_packets;
 		rte_pktmbuf_free_bulk(vnic_nbl_packets(nbl[i]), nbl[i]->nb_packets);
+		nbl[i]->status = VNIC_STATUS_RESOURCES;
+		nbl[i]->nb_sent = 0;
 	}
+	if (tap != NULL)
+		vnic__tap_complete(tap, nbl, n);
 	vnic_nbl_free(f->pool, nbl, n);
 	grow(f, F_DROPPED, packets);
 	return packets;
 }
 
-static uint32_t receive_queue(struct vnic_face *f, uint16_t queue)
+static __rte_always_inline uint32_t receive_queue(struct vnic_face *f, uint16_t queue,
+						  struct vnic__tap *tap)
 {
 	struct rte_mbuf *packet[VNIC_BURST_MAX];
 	struct vnic_nbl *nbl[VNIC_BURST_MAX];
@@ -399,30 +410,33 @@ static uint32_t receive_queue(struct vnic_face *f, uint16_t queue)
 	k = make_nbls(f, packet, n, nbl);
 	if (k < n)
 		vnic_nbl_free(f->pool, nbl + k, n - k);
+	if (tap != NULL)
+		vnic__tap_take(tap, nbl, k);
 	taken = vnic_send(f->sender, nbl, k);
-	grow(f, F_RECEIVED, n - (taken < k ? drop_unsent(f, nbl + taken, k - taken) : 0));
+	grow(f, F_RECEIVED, n - (taken < k ? drop_unsent(f, tap, nbl + taken, k - taken) : 0));
 	return n;
 }
 
 /* All queues, each first in its turn, for the room may end before the last. */
-static uint32_t receive(struct vnic_face *f)
+static __rte_always_inline uint32_t receive(struct vnic_face *f, struct vnic__tap *tap)
 {
-	uint32_t n = receive_queue(f, f->rx_queue + f->turn);
+	uint32_t n = receive_queue(f, f->rx_queue + f->turn, tap);
 	uint16_t turn = f->turn;
 
 	if (likely(f->nb_queues == 1))
 		return n;
 	for (uint16_t k = 1; k < f->nb_queues; k++) {
 		turn = turn + 1 == f->nb_queues ? 0 : turn + 1;
-		n += receive_queue(f, f->rx_queue + turn);
+		n += receive_queue(f, f->rx_queue + turn, tap);
 	}
 	f->turn = f->turn + 1 == f->nb_queues ? 0 : f->turn + 1;
 	return n;
 }
 
-uint32_t vnic_face_poll(struct vnic_face *f)
+/* Inlined twice: without a capture nothing here asks for it. */
+static __rte_always_inline uint32_t poll_face(struct vnic_face *f, struct vnic__tap *tap)
 {
-	uint32_t work = take_completions(f);
+	uint32_t work = take_completions(f, tap);
 
 	if (unlikely(vnic__hold_keeps_out(&f->hold))) {
 		if (f->receiver != NULL)
@@ -431,15 +445,33 @@ uint32_t vnic_face_poll(struct vnic_face *f)
 	}
 	/* relaxed: a wish, not an order of events */
 	if (atomic_load_explicit(&f->receive, memory_order_relaxed))
-		work += receive(f);
+		work += receive(f, tap);
 	if (f->receiver != NULL)
 		work += deliver(f);
 	return work;
 }
 
+uint32_t vnic_face_poll(struct vnic_face *f)
+{
+	struct vnic__tap *tap = vnic__hook_tap(&f->hook);
+
+	return likely(tap == NULL) ? poll_face(f, NULL) : poll_face(f, tap);
+}
+
+struct vnic__hook *vnic__face_hook(struct vnic_face *f, int *numa_node)
+{
+	*numa_node = f->adapter->numa_node;
+	return &f->hook;
+}
+
 void vnic_face_stop_receive(struct vnic_face *f)
 {
 	atomic_store_explicit(&f->receive, false, memory_order_relaxed);
+}
+
+void vnic_face_start_receive(struct vnic_face *f)
+{
+	atomic_store_explicit(&f->receive, true, memory_order_relaxed);
 }
 
 static void add_up(const struct vnic_face *f, struct vnic_face_stats *st)

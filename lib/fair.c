@@ -58,6 +58,15 @@ void vnic__fair_init(struct vnic_adapter *a)
 	atomic_init(&a->fair.on, bounded(a));
 }
 
+void vnic__fair_repaced(struct vnic_adapter *a)
+{
+	for (uint32_t i = 0, nb = vnic__adapter_senders(a); i < nb; i++)
+		a->sender[i]->credit = 0;
+	a->fair.heaviest = 0;
+	if (bounded(a))
+		vnic__fair_scarce(&a->fair);
+}
+
 /* ---- turns ---- */
 
 /* Has it anything to send, be it tombs? */

@@ -50,6 +50,9 @@ static inline void vnic__fair_scarce(struct vnic__fair *f)
 /* Setup: of a new adapter, when its pace and port are known. */
 void vnic__fair_init(struct vnic_adapter *a);
 
+/* The pace is another: turns begin anew, perhaps in bytes instead of packets. */
+void vnic__fair_repaced(struct vnic_adapter *a);
+
 /* Any thread: a sender's weight, 1..VNIC_WEIGHT_MAX. */
 void vnic__fair_weigh(struct vnic_adapter *a, struct vnic_sender *s, uint32_t weight);
 

@@ -294,15 +294,6 @@ void vnic__life_look(struct vnic_adapter *a)
 	vnic__operation_end(a, VNIC_CONTROL_WAIT_LINK, up, up, VNIC_STATUS_SUCCESS);
 }
 
-/* How long the pace itself may keep a frame back, some times over. */
-static uint64_t slow_tsc(const struct vnic__pacer *p)
-{
-	uint64_t packet = p->packets.cost >> VNIC__PACER_FRACTION;
-	uint64_t frame = (p->bits.cost * 8 * 16384) >> VNIC__PACER_FRACTION;
-
-	return 4 * RTE_MAX(packet, frame);
-}
-
 /* With sends pending some completion must come, else the adapter resets itself [C76]. One
  * that is slow because it is told to be, or held, is not hung. */
 static void look_for_hang(struct vnic_adapter *a)
@@ -324,7 +315,7 @@ static void look_for_hang(struct vnic_adapter *a)
 	    now - l->looked_tsc > a->control->tsc_hz) {
 		l->done_seen = done;
 		l->done_tsc = now;
-	} else if (now - l->done_tsc > RTE_MAX(l->hang_tsc, slow_tsc(&a->pacer))) {
+	} else if (now - l->done_tsc > RTE_MAX(l->hang_tsc, 4 * vnic__pace_frame_tsc(a))) {
 		l->done_tsc = now;
 		atomic_fetch_add_explicit(&l->hung, 1, memory_order_relaxed);
 		l->resetting = l->force = true;

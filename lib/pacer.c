@@ -47,3 +47,35 @@ void vnic__pacer_init(struct vnic__pacer *p, const struct vnic_pacing *rate, uin
 	bucket_init(&p->packets, rate->packets_per_s, packets, tsc_hz, now);
 	bucket_init(&p->bits, rate->bits_per_s, bits, tsc_hz, now);
 }
+
+/* The time that stands for as much at the new cost as the old bucket has saved, or owes. */
+static int64_t carried(const struct vnic__bucket *was, const struct vnic__bucket *is, uint64_t now)
+{
+	int64_t saved = (int64_t)((now << VNIC__PACER_FRACTION) - was->empty_at);
+	__int128 time;
+
+	if (was->cost == 0 || is->cost == 0)
+		return 0;
+	time = (__int128)saved * (__int128)is->cost / (__int128)was->cost;
+	if (time < -(__int128)DEPTH_MAX)
+		return -(int64_t)DEPTH_MAX;
+	return time > (__int128)is->depth ? (int64_t)is->depth : (int64_t)time;
+}
+
+static void bucket_change(struct vnic__bucket *b, const struct vnic__bucket *is, uint64_t now)
+{
+	int64_t time = carried(b, is, now);
+
+	*b = *is;
+	b->empty_at -= (uint64_t)time;
+}
+
+void vnic__pacer_change(struct vnic__pacer *p, const struct vnic_pacing *rate, uint64_t tsc_hz,
+			uint64_t now)
+{
+	struct vnic__pacer is;
+
+	vnic__pacer_init(&is, rate, tsc_hz, now);
+	bucket_change(&p->packets, &is.packets, now);
+	bucket_change(&p->bits, &is.bits, now);
+}

@@ -32,6 +32,11 @@ struct vnic__pacer {
 void vnic__pacer_init(struct vnic__pacer *p, const struct vnic_pacing *rate, uint64_t tsc_hz,
 		      uint64_t now);
 
+/* Other rates from `now` on. What was saved up, or is owed, stays as many packets and bits as it was,
+ * but no more than the new burst. */
+void vnic__pacer_change(struct vnic__pacer *p, const struct vnic_pacing *rate, uint64_t tsc_hz,
+			uint64_t now);
+
 static inline bool vnic__pacer_limits(const struct vnic__pacer *p)
 {
 	return (p->packets.cost | p->bits.cost) != 0;

@@ -23,6 +23,7 @@
 #define LIMITS "see the driver's limits in DPDK's guide"
 #define MEMORY "give EAL more memory (-m MIB) or set fewer mbufs"
 #define STRAYS_MAX 4096
+#define POOLS_MAX 8 /* of ports that had one number, buffers of which are still out there */
 
 /* A port on its way up: what is asked of it, and what is known of it. */
 struct opening {
@@ -59,10 +60,43 @@ static int device_name(const char *devargs, char name[NAME_LEN])
 	return 0;
 }
 
-/* The buffers' name tells how the port came about: made here, or found. */
-static void pool_name(uint16_t port, bool made, char name[NAME_LEN])
+/* The buffers' name tells how the port came about: made here, or found. Of one that was made there
+ * may be more: of ports before it that had its number. */
+static void pool_name(uint16_t port, bool made, uint32_t n, char name[NAME_LEN])
 {
-	snprintf(name, NAME_LEN, "vnic_%s_%u", made ? "made" : "found", port);
+	snprintf(name, NAME_LEN, made ? "vnic_made_%u_%u" : "vnic_found_%u", port, n);
+}
+
+/* When its port, which was made here, is closed: free its buffers, and those that ports before it
+ * have left, unless somebody has one of them. The number of the first that is free again. */
+static uint32_t free_pools(uint16_t port)
+{
+	uint32_t first = POOLS_MAX;
+
+	for (uint32_t n = POOLS_MAX; n-- > 0;) {
+		struct rte_mempool *mp;
+		char name[NAME_LEN];
+
+		pool_name(port, true, n, name);
+		mp = rte_mempool_lookup(name);
+		if (mp != NULL && rte_mempool_in_use_count(mp) != 0)
+			continue;
+		rte_mempool_free(mp);
+		first = n;
+	}
+	return first;
+}
+
+static bool was_made(uint16_t port)
+{
+	char name[NAME_LEN];
+
+	for (uint32_t n = 0; n <= POOLS_MAX; n++) {
+		pool_name(port, true, n, name);
+		if (rte_mempool_lookup(name) != NULL)
+			return true;
+	}
+	return false;
 }
 
 static bool driven_by(const struct opening *o, const char *driver)
@@ -90,7 +124,7 @@ static struct rte_mempool *rx_pool(const struct opening *o, uint16_t rx_desc, in
 		room = RTE_MBUF_DEFAULT_DATAROOM; /* more does not fit its frames */
 		nb += XDP_KEEPS * RTE_MAX(o->nb_queues, o->nb_tx_queues);
 	}
-	pool_name(o->port, o->made, name);
+	pool_name(o->port, o->made, o->made ? free_pools(o->port) : 0, name);
 	mp = rte_mempool_lookup(name); /* of a port that was found, used and left before */
 	return mp != NULL ? mp : rte_pktmbuf_pool_create(name, nb, MBUF_CACHE, 0,
 				       (uint16_t)RTE_MIN(room + RTE_PKTMBUF_HEADROOM, (uint32_t)UINT16_MAX), node);
@@ -232,21 +266,12 @@ static void remove_device(uint16_t port, bool made)
 	rte_dev_remove(info.device);
 }
 
-/* When its port is closed, and every other that may hold some. */
-static void free_pool(uint16_t port)
-{
-	char name[NAME_LEN];
-
-	pool_name(port, true, name);
-	rte_mempool_free(rte_mempool_lookup(name));
-}
-
 /* Undo vnic_port_open, the port is stopped: one that was found stays, with its buffers. */
 static void leave(uint16_t port, bool made)
 {
 	remove_device(port, made);
 	if (made)
-		free_pool(port);
+		free_pools(port);
 }
 
 static bool asks(const char *devargs, const char *for_what)
@@ -331,20 +356,18 @@ int vnic_port_info_get(uint16_t port, struct vnic_port_info *info)
 
 int vnic_ports_close(const uint16_t *ports, uint32_t n)
 {
-	char name[NAME_LEN];
 	int rc = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		pool_name(ports[i], true, name);
 		if (!rte_eth_dev_is_valid_port(ports[i])) {
 			rc = -ENODEV;
 			continue;
 		}
 		rte_eth_dev_stop(ports[i]);
-		remove_device(ports[i], rte_mempool_lookup(name) != NULL);
+		remove_device(ports[i], was_made(ports[i]));
 	}
 	for (uint32_t i = 0; i < n; i++)
-		free_pool(ports[i]);
+		free_pools(ports[i]);
 	return rc;
 }
 

@@ -107,6 +107,7 @@ struct vnic__receive {
 	/* all that have ever been, and the only open one if it has no address */
 	struct vnic_receiver *receiver[VNIC_RECEIVERS_MAX];
 	_Atomic uint32_t nb; /* release: the receiver before its number */
+	_Atomic uint64_t closed; /* what was offered to those that are destroyed */
 	_Atomic(struct vnic_receiver *) sole;
 
 	/* (d) */

@@ -323,6 +323,8 @@ int vnic_receiver_destroy(struct vnic_receiver *r)
 		rte_spinlock_lock(&rc->emptying);
 		vnic__receiver_flush(r);
 		rte_spinlock_unlock(&rc->emptying);
+		/* relaxed: the data thread is outside, and offers it no more */
+		atomic_fetch_add_explicit(&rc->closed, r->d_count[RXD_OFFERED], memory_order_relaxed);
 	}
 	rte_spinlock_unlock(&rc->setup);
 	return error;
@@ -394,7 +396,9 @@ void vnic_adapter_receive_stats_get(const struct vnic_adapter *a,
 	vnic__account_cut(&block, 1, v);
 	*st = (struct vnic_adapter_receive_stats){
 		.received = v[0][RXA_RECEIVED], .local = v[0][RXA_LOCAL], .copies = v[0][RXA_COPIES],
-		.offered = v[0][RXA_OFFERED], .unknown = v[0][RXA_UNKNOWN],
+		.offered = v[0][RXA_OFFERED],
+		.closed = atomic_load_explicit(&a->receive->closed, memory_order_relaxed),
+		.unknown = v[0][RXA_UNKNOWN],
 		.malformed = v[0][RXA_MALFORMED], .paused = v[0][RXA_PAUSED],
 		.learn_full = v[0][RXA_LEARN_FULL]};
 }

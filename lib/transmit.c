@@ -532,6 +532,8 @@ uint32_t vnic_adapter_poll(struct vnic_adapter *a)
 {
 	uint32_t nb = vnic__adapter_senders(a), moved = 0;
 
+	if (unlikely(vnic__pace_changed(&a->pace, a->pace_seen)))
+		vnic__pace_pick_up(a);
 	a->kept_out = vnic__hold_keeps_out(&a->hold);
 	if (a->layer != NULL)
 		moved = vnic__layer_poll(a);

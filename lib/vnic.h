@@ -60,6 +60,7 @@ struct vnic_receiver;
 struct vnic_ticket;
 struct vnic_nbl_pool;
 struct vnic_face;
+struct vnic_capture;
 struct vnic_driver;
 
 /* ---- status of a completed NBL ---- */
@@ -371,6 +372,15 @@ int vnic_adapter_destroy(struct vnic_adapter *adapter);
 /* data: one step - receive, help a cancel, pace, claim, hand down, complete. Returns the number of
  * packets and completions moved, 0 when there was nothing to do. Never waits. */
 uint32_t vnic_adapter_poll(struct vnic_adapter *adapter);
+
+/* any: another pace than its configuration's, in the same units. The data thread picks it up at a
+ * poll soon after, without a lock or a wait; several callers wait for each other, for a few
+ * instructions. What an idle time has saved up stays as many packets and bits, but no more than the
+ * new burst: over any time no more leaves than the paces that stood in it allow, and one burst.
+ * What a slow pace had put off is put off at the new one. */
+void vnic_adapter_set_pacing(struct vnic_adapter *adapter, const struct vnic_pacing *pacing);
+/* any: a copy of what was set last; the data thread may be about to pick it up. */
+void vnic_adapter_pacing(const struct vnic_adapter *adapter, struct vnic_pacing *copy);
 
 /* any: keep the data thread out of the lower port, as vnic_face_hold() does. What is queued stays
  * queued, and can be cancelled; that nothing leaves is no hang then. */
@@ -745,6 +755,7 @@ struct vnic_adapter_receive_stats {
 	uint64_t local;      /* from its own senders, in place of the port */
 	uint64_t copies;     /* places that one packet went to beyond its first */
 	uint64_t offered;    /* to receivers: see there */
+	uint64_t closed;     /* of those offered: to receivers that are destroyed since */
 	uint64_t unknown;    /* for nobody here */
 	uint64_t malformed;  /* shorter than an Ethernet header, or cut off by the driver */
 	uint64_t paused;     /* arrived while the gate was closed */
@@ -885,12 +896,13 @@ int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint3
 		   uint16_t *port, char *why, size_t len);
 /* any: 0, or -ENODEV no such port. */
 int vnic_port_info_get(uint16_t port, struct vnic_port_info *info);
-/* setup: stop it; a port that vnic_port_open made is removed too, with its buffers: close
- * the ports that send a face's packets before the face's own. */
+/* setup, when nobody polls it: stop it; a port that vnic_port_open made is removed too, with its
+ * buffers. While others have some of those, in the queue of another port for instance, all stay
+ * in memory, until the next port with its number is opened or closed. */
 int vnic_port_close(uint16_t port);
 /* setup, when nobody polls them: the same for ports that send each other's packets, as a face
  * that receives and the port below do; close them before the adapters between them. All are
- * stopped before any buffers go. The first error, the others are closed all the same. */
+ * stopped before any buffers go. The last error, the others are closed all the same. */
 int vnic_ports_close(const uint16_t *ports, uint32_t n);
 
 struct vnic_face_conf {
@@ -934,13 +946,16 @@ struct vnic_face_stats {
  * lcore of the adapter). Errors: ENODEV no such port or queue; EINVAL a value out of range, a
  * rule that can never apply; those of client, pool and sender. */
 struct vnic_face *vnic_face_create(struct vnic_adapter *adapter, const struct vnic_face_conf *conf);
-/* setup: -EBUSY while NBLs are outstanding. NULL is ignored. */
+/* setup, when nobody polls it any more; the adapter's threads may run: -EBUSY while NBLs are
+ * outstanding, or one of its client's cancels goes on. NULL is ignored. */
 int vnic_face_destroy(struct vnic_face *face);
 /* sender, and receiver: take completions, then packets from the port, then what was received for
  * it; returns how many of all. */
 uint32_t vnic_face_poll(struct vnic_face *face);
 /* any: packets from the port are not polled any more; completions are, and what was received. */
 void vnic_face_stop_receive(struct vnic_face *face);
+/* any: they are again. */
+void vnic_face_start_receive(struct vnic_face *face);
 /* any: keep the poller out of the face's port, whose driver may not be polled while its peer goes
  * (net_memif unmaps what it shares with it). Completions are taken as before. */
 void vnic_face_hold(struct vnic_face *face);
@@ -960,6 +975,61 @@ struct vnic_sender *vnic_face_sender(const struct vnic_face *face);
 struct vnic_receiver *vnic_face_receiver(const struct vnic_face *face);
 /* sender */
 uint32_t vnic_face_outstanding(const struct vnic_face *face);
+
+/* ---- capture: what faces send, and what became of it ----
+ *
+ * While a capture is on, its faces copy each packet that they take from their ports; with its
+ * NBL's completion the copy comes to a reader, which makes pcapng of it: each packet, as the
+ * program sent it, with the time at which it was complete, the name of its face, and a comment:
+ *
+ *   sent id=0x100000000000007 after 12.3 us
+ *   aborted SEND_ABORTED id=0x100000000000007 after 250.1 us
+ *   rejected PAUSED id=...          any other status
+ *   queued id=...                   neither, when the capture ended
+ *
+ * Copies lie in buffers of the capture's own; where there is none the capture loses the packet,
+ * counted, and traffic does not. Without a capture a face pays one branch a poll. */
+
+#define VNIC_CAPTURE_NAME 32      /* room of a name, with its end */
+#define VNIC_CAPTURE_READ_MIN 131072 /* bytes of a reader's buffer, at least */
+
+struct vnic_capture_conf {
+	uint32_t snaplen;    /* bytes kept of a packet, 14..65535; 0: 2048 */
+	uint32_t nb_packets; /* buffers of each face, up to 1,048,576: for what is queued and what
+				the reader has yet to read; 0: 8192 */
+	const char *application; /* named in the file, up to 31 characters; NULL: libvnic */
+};
+
+/* Packets; the first three only grow. captured = written + those queued or not read yet. */
+struct vnic_capture_stats {
+	uint64_t captured;
+	uint64_t lost;       /* taken by a face while no buffer was spare: they are not in the file */
+	uint64_t written;    /* handed to the reader */
+	uint64_t spare;      /* buffers; of these: */
+	uint64_t nb_packets;
+};
+
+/* setup. Errors: EINVAL a number out of range, the name; ENOMEM. */
+struct vnic_capture *vnic_capture_create(const struct vnic_capture_conf *conf);
+/* setup, serialised with the face's destroy, before the first read; the face may be polled: capture
+ * what it takes from now on. `name` is the interface's in the file. The buffers are on the face's
+ * node, about snaplen + 64 bytes each.
+ * Errors: -EINVAL the name, or the capture has ended; -EBUSY the face has a capture; -ENOSPC 256
+ * faces; -ENOMEM. */
+int vnic_capture_add(struct vnic_capture *capture, struct vnic_face *face, const char *name);
+/* setup, serialised with the faces' destroy: no more. A face that is destroyed leaves by itself. */
+void vnic_capture_end(struct vnic_capture *capture);
+/* any: has the poller of each face let go of it, after the end? At its next poll it does. */
+bool vnic_capture_ended(const struct vnic_capture *capture);
+/* reader (one thread, which may be any but a data thread): whole blocks of the file, in their order;
+ * how many bytes. 0: nothing has come since, or size is below VNIC_CAPTURE_READ_MIN. The first read
+ * begins with the file's header; when vnic_capture_ended() was true before a read that gives 0, the
+ * file is whole. Bytes read are the caller's; the library opens no file. */
+size_t vnic_capture_read(struct vnic_capture *capture, void *buffer, size_t size);
+/* any: counts that may be a burst apart. */
+void vnic_capture_stats_get(const struct vnic_capture *capture, struct vnic_capture_stats *stats);
+/* setup, when nobody reads: what was not read is lost. -EBUSY not ended. NULL is ignored. */
+int vnic_capture_destroy(struct vnic_capture *capture);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
+#include "change.h"
 #include "devargs.h"
 #include "hush.h"
 #include "ids.h"
@@ -89,6 +90,9 @@ static int open_one(struct vnicd *d, const char *section, const char *devargs,
 		warn_of(section, devargs);
 		return 0;
 	}
+	if (*relay != NULL)
+		relay_remove(*relay);
+	*relay = NULL;
 	cause = hush_cause(said);
 	if (cause == NULL)
 		return fail(d, "%s: %s: %s", d->conf.path, section, why);
@@ -119,52 +123,65 @@ static uint32_t face_mbufs(const struct vnicd *d, const struct conf_face *f)
 	       (a->local ? received_mbufs(d, f->adapter_index) : 0);
 }
 
-/* Is the adapter's port to be polled? Then for every address, not only its own; a port that
- * has no such filter says that it cannot. */
-static bool receives(const struct vnicd *d, uint32_t adapter)
+/* Polled for every address, not only its own; a port that has no such filter says that it
+ * cannot. */
+bool vnicd_adapter_receives(const struct vnicd *d, uint32_t i)
 {
-	const struct conf_adapter *a = &d->conf.adapter[adapter];
+	const struct conf_adapter *a = &d->conf.adapter[i];
 
-	return a->receive && a->shares[0] == '\0' && received_mbufs(d, adapter) != 0;
+	return a->receive && a->shares[0] == '\0' && received_mbufs(d, i) != 0;
+}
+
+int vnicd_adapter_open(struct vnicd *d, uint32_t i)
+{
+	const struct conf_adapter *a = &d->conf.adapter[i];
+	struct vnic_port_conf conf = {.tx_desc = (uint16_t)a->in_flight, .mtu = (uint32_t)a->mtu,
+				      .numa_node = (int)a->numa_node,
+				      .nb_tx_queues = (uint16_t)(1 + a->nb_shares)};
+	char section[64];
+
+	d->adapter[i].conf = a;
+	if (a->nb_lower != 0)
+		return 0;
+	if (a->shares[0] != '\0') {
+		d->adapter[i].port = d->adapter[a->shares_index].port;
+		return 0;
+	}
+	snprintf(section, sizeof(section), "adapter %s", a->name);
+	if (open_one(d, section, a->port, &conf, MBUFS_SPARE + received_mbufs(d, i), &d->adapter[i].port,
+		     &d->adapter[i].relay) != 0)
+		return -1;
+	d->adapter[i].port_open = true;
+	d->adapter[i].nb_shares = (uint16_t)a->nb_shares;
+	d->adapter[i].receives = vnicd_adapter_receives(d, i);
+	if (d->adapter[i].receives)
+		rte_eth_promiscuous_enable(d->adapter[i].port);
+	return 0;
+}
+
+int vnicd_face_open(struct vnicd *d, uint32_t i)
+{
+	const struct conf_face *f = &d->conf.face[i];
+	struct vnic_port_conf conf = {.mtu = (uint32_t)f->mtu, .numa_node = -1,
+				      .nb_queues = (uint16_t)f->queues};
+	char section[64];
+
+	d->face[i].conf = f;
+	snprintf(section, sizeof(section), "face %s", f->name);
+	if (open_one(d, section, f->port, &conf, face_mbufs(d, f), &d->face[i].port, &d->face[i].relay) != 0)
+		return -1;
+	d->face[i].port_open = true;
+	return 0;
 }
 
 int vnicd_ports_open(struct vnicd *d)
 {
-	char section[64];
-
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		const struct conf_adapter *a = &d->conf.adapter[i];
-		struct vnic_port_conf conf = {.tx_desc = (uint16_t)a->in_flight,
-					      .mtu = (uint32_t)a->mtu, .numa_node = (int)a->numa_node,
-					      .nb_tx_queues = (uint16_t)(1 + a->nb_shares)};
-
-		d->adapter[i].conf = a;
-		if (a->nb_lower != 0)
-			continue;
-		if (a->shares[0] != '\0') {
-			d->adapter[i].port = d->adapter[a->shares_index].port;
-			continue;
-		}
-		snprintf(section, sizeof(section), "adapter %s", a->name);
-		if (open_one(d, section, a->port, &conf, MBUFS_SPARE + received_mbufs(d, i),
-			     &d->adapter[i].port, &d->adapter[i].relay) != 0)
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (vnicd_adapter_open(d, i) != 0)
 			return -1;
-		d->adapter[i].port_open = true;
-		if (receives(d, i))
-			rte_eth_promiscuous_enable(d->adapter[i].port);
-	}
-	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
-		const struct conf_face *f = &d->conf.face[i];
-		struct vnic_port_conf conf = {.mtu = (uint32_t)f->mtu, .numa_node = -1,
-					      .nb_queues = (uint16_t)f->queues};
-
-		d->face[i].conf = f;
-		snprintf(section, sizeof(section), "face %s", f->name);
-		if (open_one(d, section, f->port, &conf, face_mbufs(d, f), &d->face[i].port,
-			     &d->face[i].relay) != 0)
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		if (vnicd_face_open(d, i) != 0)
 			return -1;
-		d->face[i].port_open = true;
-	}
 	return 0;
 }
 
@@ -191,50 +208,69 @@ void vnicd_ports_close(struct vnicd *d)
 /* The lower edge is the library's; its names are published, for who asks telemetry. */
 static const struct vnic_driver driver = {.name = "vnicd", .publishes_name = true};
 
+/* Does its memory lie where it is polled? */
+static void find_far(const struct vnicd_adapter *a)
+{
+	rte_cpuset_t cpus = rte_lcore_cpuset(a->lcore);
+	char text[VNICD_LINE];
+
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &cpus)) {
+			vnic_adapter_check_numa(a->adapter, cpu, text, sizeof(text));
+			fputs(text, stderr);
+			return;
+		}
+}
+
+int vnicd_adapter_create(struct vnicd *d, uint32_t i)
+{
+	const struct conf_adapter *a = &d->conf.adapter[i];
+	int node = (int)rte_lcore_to_socket_id(d->adapter[i].lcore);
+	uint32_t status;
+	struct vnic_adapter *lower[CONF_LOWER_MAX];
+	struct vnic_adapter_conf conf = {
+		.name = a->name, .driver = &driver, .lower = lower, .nb_lower = a->nb_lower,
+		.lower_depth = (uint32_t)a->lower_depth, .lower_packets = (uint16_t)a->lower_packets,
+		.hang_ms = a->hang_s == 0 ? UINT32_MAX : (uint32_t)a->hang_s * 1000,
+		.port = d->adapter[i].port, .tx_queue = (uint16_t)a->tx_queue, .burst = (uint16_t)a->burst,
+		.max_frame = (uint32_t)a->max_frame, .in_flight = (uint32_t)a->in_flight,
+		.pacing = {.packets_per_s = a->packets_per_s, .bits_per_s = a->bits_per_s,
+			   .burst_packets = (uint32_t)a->burst_packets},
+		.receive = d->adapter[i].receives, .local = a->local, .learn = a->learn,
+		.numa_node = a->numa_node >= 0 ? (int)a->numa_node : node};
+
+	for (uint32_t k = 0; k < a->nb_lower; k++)
+		lower[k] = d->adapter[a->lower_index[k]].adapter;
+	d->adapter[i].adapter = vnic_adapter_create(d->control, &conf);
+	if (d->adapter[i].adapter == NULL)
+		return fail(d, "%s: adapter %s: %s; %s", d->conf.path, a->name, rte_strerror(rte_errno),
+			    cure(rte_errno));
+	status = vnic_adapter_up(d->adapter[i].adapter);
+	if (status != VNIC_STATUS_SUCCESS)
+		return fail(d, "%s: adapter %s: does not start: %s", d->conf.path, a->name,
+			    vnic_status_name(status));
+	if (vnic_adapter_in_flight(d->adapter[i].adapter) == VNIC_IN_FLIGHT_UNKNOWN)
+		fprintf(stderr, "vnicd: adapter %s: in_flight = %u is not enforced: the port does not tell what "
+			"it holds; set its queue size in its devargs\n", a->name, conf.in_flight);
+	return 0;
+}
+
 int vnicd_adapters_create(struct vnicd *d)
 {
 	d->control = vnic_control_create((int)rte_lcore_to_socket_id(d->control_lcore));
 	if (d->control == NULL)
 		return fail(d, "control: %s; %s", rte_strerror(rte_errno), cure(rte_errno));
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		const struct conf_adapter *a = &d->conf.adapter[i];
-		int node = (int)rte_lcore_to_socket_id(d->adapter[i].lcore);
-		uint32_t status;
-		struct vnic_adapter *lower[CONF_LOWER_MAX];
-		struct vnic_adapter_conf conf = {
-			.name = a->name, .driver = &driver, .lower = lower, .nb_lower = a->nb_lower,
-			.lower_depth = (uint32_t)a->lower_depth,
-			.lower_packets = (uint16_t)a->lower_packets,
-			.hang_ms = a->hang_s == 0 ? UINT32_MAX : (uint32_t)a->hang_s * 1000,
-			.port = d->adapter[i].port, .tx_queue = (uint16_t)a->tx_queue,
-			.burst = (uint16_t)a->burst,
-			.max_frame = (uint32_t)a->max_frame, .in_flight = (uint32_t)a->in_flight,
-			.pacing = {.packets_per_s = a->packets_per_s, .bits_per_s = a->bits_per_s,
-				   .burst_packets = (uint32_t)a->burst_packets},
-			.receive = receives(d, i), .local = a->local, .learn = a->learn,
-			.numa_node = a->numa_node >= 0 ? (int)a->numa_node : node};
-
-		for (uint32_t k = 0; k < a->nb_lower; k++)
-			lower[k] = d->adapter[a->lower_index[k]].adapter;
-		d->adapter[i].adapter = vnic_adapter_create(d->control, &conf);
-		if (d->adapter[i].adapter == NULL)
-			return fail(d, "%s: adapter %s: %s; %s", d->conf.path, a->name,
-				    rte_strerror(rte_errno), cure(rte_errno));
-		status = vnic_adapter_up(d->adapter[i].adapter);
-		if (status != VNIC_STATUS_SUCCESS)
-			return fail(d, "%s: adapter %s: does not start: %s", d->conf.path, a->name,
-				    vnic_status_name(status));
-		if (vnic_adapter_in_flight(d->adapter[i].adapter) == VNIC_IN_FLIGHT_UNKNOWN)
-			fprintf(stderr, "vnicd: adapter %s: in_flight = %u is not enforced: the port "
-				"does not tell what it holds; set its queue size in its devargs\n",
-				a->name, conf.in_flight);
-	}
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (vnicd_adapter_create(d, i) != 0)
+			return -1;
 	return 0;
 }
 
 void vnicd_adapters_destroy(struct vnicd *d)
 {
 	/* those above others first: they hold handles of them */
+	for (uint32_t i = 0; i < d->gone.nb_kept; i++)
+		vnic_adapter_destroy(d->gone.adapter[i]);
 	for (uint32_t i = d->conf.nb_adapters; i-- > 0;)
 		vnic_adapter_destroy(d->adapter[i].adapter);
 	vnic_control_destroy(d->control);
@@ -277,45 +313,44 @@ static void find_unmatched(const struct vnicd *d)
 	}
 }
 
-int vnicd_faces_create(struct vnicd *d)
+int vnicd_face_create(struct vnicd *d, uint32_t i)
 {
-	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
-		const struct conf_face *f = &d->conf.face[i];
-		struct vnicd_adapter *a = &d->adapter[f->adapter_index];
-		char name[CONF_NAME];
-		struct vnic_face_conf conf = {
-			.name = name, .port = d->face[i].port, .burst = (uint16_t)f->burst,
-			.nb_queues = (uint16_t)f->queues,
-			.nbl_packets = (uint16_t)f->nbl_packets, .depth = (uint32_t)a->conf->depth,
-			.rules = f->rule, .nb_rules = f->nb_rules,
-			.receive = conf_face_receives(&d->conf, f),
-			.receiver = {.depth = (uint32_t)f->receive_depth, .vlan = (int32_t)f->vlan,
-				     .promiscuous = f->promiscuous, .nb_macs = (uint16_t)f->nb_macs}};
+	const struct conf_face *f = &d->conf.face[i];
+	struct vnicd_adapter *a = &d->adapter[f->adapter_index];
+	char name[CONF_NAME];
+	struct vnic_face_conf conf = {
+		.name = name, .port = d->face[i].port, .burst = (uint16_t)f->burst,
+		.nb_queues = (uint16_t)f->queues, .nbl_packets = (uint16_t)f->nbl_packets,
+		.depth = (uint32_t)a->conf->depth, .rules = f->rule, .nb_rules = f->nb_rules,
+		.receive = conf_face_receives(&d->conf, f),
+		.receiver = {.depth = (uint32_t)f->receive_depth, .vlan = (int32_t)f->vlan,
+			     .promiscuous = f->promiscuous, .nb_macs = (uint16_t)f->nb_macs}};
 
-		memcpy(conf.receiver.mac, f->macs, sizeof(f->macs));
-		snprintf(name, sizeof(name), "face%u", i);
-		d->face[i].face = vnic_face_create(a->adapter, &conf);
-		if (d->face[i].face == NULL)
-			return fail(d, "%s: face %s: %s; %s", d->conf.path, f->name,
-				    rte_strerror(rte_errno), cure(rte_errno));
-		vnic_sender_set_weight(vnic_face_sender(d->face[i].face), (uint32_t)f->weight);
-		vnic_client_set_limits(vnic_face_client(d->face[i].face), &(struct vnic_client_limits){
-			.nbls = (uint32_t)f->limit, .cancels_per_s = (uint32_t)f->cancel_limit});
-	}
+	memcpy(conf.receiver.mac, f->macs, sizeof(f->macs));
+	snprintf(name, sizeof(name), "face%u", d->nb_made++);
+	d->face[i].face = vnic_face_create(a->adapter, &conf);
+	if (d->face[i].face == NULL)
+		return fail(d, "%s: face %s: %s; %s", d->conf.path, f->name, rte_strerror(rte_errno),
+			    cure(rte_errno));
+	change_face(d, i);
+	return 0;
+}
+
+void vnicd_faces_check(const struct vnicd *d)
+{
 	find_unaddressed(d);
 	find_unmatched(d);
 	vnicd_links_compare(d);
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		rte_cpuset_t cpus = rte_lcore_cpuset(d->adapter[i].lcore);
-		char text[VNICD_LINE];
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		find_far(&d->adapter[i]);
+}
 
-		for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-			if (CPU_ISSET(cpu, &cpus)) {
-				vnic_adapter_check_numa(d->adapter[i].adapter, cpu, text, sizeof(text));
-				fputs(text, stderr);
-				break;
-			}
-	}
+int vnicd_faces_create(struct vnicd *d)
+{
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		if (vnicd_face_create(d, i) != 0)
+			return -1;
+	vnicd_faces_check(d);
 	return 0;
 }
 

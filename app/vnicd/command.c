@@ -12,6 +12,8 @@
 #include "vnicd.h"
 #include "words.h"
 
+#define USAGE 128
+
 const struct command commands[] = {
 	{.name = "start", .code = VNIC_CONTROL_START, .fixed = 1,
 	 .help = "start the adapter's driver, initialize and restart it"},
@@ -48,6 +50,21 @@ const struct command *command_find(const char *name)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
 	return NULL;
+}
+
+const struct vnicd_adapter *command_adapter(const struct vnicd *d, const char *name)
+{
+	for (uint32_t i = 0; name != NULL && i < d->conf.nb_adapters; i++)
+		if (strcmp(d->conf.adapter[i].name, name) == 0)
+			return &d->adapter[i];
+	return NULL;
+}
+
+const char *command_usage(const struct command *c, char *text, size_t len)
+{
+	snprintf(text, len, "%s%s%s [TIMEOUT_MS]", c->of_face ? "FACE" : "ADAPTER",
+		 c->argument != NULL ? " " : "", c->argument != NULL ? c->argument : "");
+	return text;
 }
 
 static int read_choice(const struct command *c, struct words *w, uint64_t *argument, char *why,
@@ -151,19 +168,17 @@ static int read_target(struct vnicd *d, struct order *o, struct words *w, char *
 /* ADAPTER ARGUMENT */
 static int read_adapter(struct vnicd *d, struct order *o, struct words *w, char *why, size_t len)
 {
+	const struct vnicd_adapter *a = command_adapter(d, w->now);
 	const struct command *c = o->command;
+	char usage[USAGE];
 
-	for (uint32_t i = 0; w->now != NULL && i < d->conf.nb_adapters; i++)
-		if (strcmp(d->conf.adapter[i].name, w->now) == 0) {
-			o->name = d->conf.adapter[i].name;
-			o->adapter = d->adapter[i].adapter;
-		}
-	if (o->adapter == NULL) {
-		snprintf(why, len, "%s: no such adapter; list names them, then %s ADAPTER%s%s [TIMEOUT_MS]",
-			 c->name, c->name, c->argument != NULL ? " " : "",
-			 c->argument != NULL ? c->argument : "");
+	if (a == NULL) {
+		snprintf(why, len, "%s: no such adapter; list names them, then %s %s", c->name, c->name,
+			 command_usage(c, usage, sizeof(usage)));
 		return -1;
 	}
+	memcpy(o->name, a->conf->name, sizeof(o->name));
+	o->adapter = a->adapter;
 	words_next(w);
 	if (c->argument == NULL)
 		return 0;
@@ -176,15 +191,15 @@ static int read_face(struct vnicd *d, struct order *o, struct words *w, char *wh
 {
 	const struct vnicd_face *face = flow_face(d, w->now);
 	const struct vnicd_adapter *a;
+	char usage[USAGE];
 
 	if (face == NULL) {
-		snprintf(why, len, "%s: no such face; %s FACE%s%s [TIMEOUT_MS]", o->command->name,
-			 o->command->name, o->command->argument != NULL ? " " : "",
-			 o->command->argument != NULL ? o->command->argument : "");
+		snprintf(why, len, "%s: no such face; faces names them, then %s %s", o->command->name,
+			 o->command->name, command_usage(o->command, usage, sizeof(usage)));
 		return -1;
 	}
 	a = &d->adapter[face->conf->adapter_index];
-	o->name = a->conf->name;
+	memcpy(o->name, a->conf->name, sizeof(o->name));
 	o->adapter = a->adapter;
 	words_next(w);
 	of_face(o, face);
@@ -195,6 +210,7 @@ int command_read(struct vnicd *d, const struct command *c, char *text, struct or
 		 size_t len)
 {
 	struct words w = words_begin(text);
+	char usage[USAGE];
 
 	*o = (struct order){.command = c, .code = c->code, .argument = c->fixed,
 			    .timeout_ms = COMMAND_MS_DEFAULT};
@@ -206,9 +222,8 @@ int command_read(struct vnicd *d, const struct command *c, char *text, struct or
 		return -1;
 	}
 	if (w.now != NULL && words_next(&w) != NULL) {
-		snprintf(why, len, "%s: too many words; %s %s%s%s [TIMEOUT_MS]", c->name, c->name,
-			 c->of_face ? "FACE" : "ADAPTER", c->argument != NULL ? " " : "",
-			 c->argument != NULL ? c->argument : "");
+		snprintf(why, len, "%s: too many words; %s %s", c->name, c->name,
+			 command_usage(c, usage, sizeof(usage)));
 		return -1;
 	}
 	return 0;
@@ -231,25 +246,28 @@ void command_issue(const struct order *o, struct vnic_request *r)
 		vnic_adapter_request(o->adapter, o->code, o->argument, r);
 }
 
-void command_answer(const struct order *o, const struct vnic_request *r, char text[COMMAND_TEXT])
+void command_answer(const struct order *o, const struct vnic_request *r, struct answer *a)
 {
 	uint32_t status = vnic_request_status(r);
 	struct vnic_verdict v;
-	int n;
+	char id[20];
 
-	n = snprintf(text, COMMAND_TEXT,
-		     "{\"operation\":\"%s\",\"adapter\":\"%s\",\"status\":\"%s\",\"state\":\"%s\"",
-		     o->command->name, o->name, vnic_status_name(status),
-		     vnic_state_name(vnic_adapter_state(o->adapter)));
-	if (command_cancels(o) && status == VNIC_STATUS_SUCCESS) {
-		vnic_request_verdict(r, &v);
-		if (v.cancel_id != 0)
-			n += snprintf(text + n, COMMAND_TEXT - (size_t)n, ",\"id\":\"%#" PRIx64 "\"",
-				      v.cancel_id);
-		n += snprintf(text + n, COMMAND_TEXT - (size_t)n,
-			      ",\"aborted_nbls\":%" PRIu64 ",\"aborted_packets\":%" PRIu64
-			      ",\"too_late\":%" PRIu64 ",\"unknown\":%d,\"latency_ns\":%" PRIu64,
-			      v.aborted.nbls, v.aborted.packets, v.too_late, v.unknown, v.latency_ns);
+	answer_begin(a, ANSWER_DICT, NULL);
+	answer_text(a, "operation", o->command->name);
+	answer_text(a, "adapter", o->name);
+	answer_text(a, "status", vnic_status_name(status));
+	answer_text(a, "state", vnic_state_name(vnic_adapter_state(o->adapter)));
+	if (!command_cancels(o) || status != VNIC_STATUS_SUCCESS)
+		return;
+	vnic_request_verdict(r, &v);
+	if (v.cancel_id != 0) {
+		snprintf(id, sizeof(id), "%#" PRIx64, v.cancel_id);
+		answer_text(a, "id", id);
 	}
-	snprintf(text + n, COMMAND_TEXT - (size_t)n, "}");
+	answer_u64(a, "cancel_id", v.cancel_id);
+	answer_u64(a, "aborted_nbls", v.aborted.nbls);
+	answer_u64(a, "aborted_packets", v.aborted.packets);
+	answer_u64(a, "too_late", v.too_late);
+	answer_u64(a, "unknown", v.unknown);
+	answer_u64(a, "latency_ns", v.latency_ns);
 }

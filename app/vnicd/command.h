@@ -12,11 +12,15 @@
 
 #include <vnic.h>
 
-#define COMMAND_TEXT 384
+#include "answer.h"
+#include "config.h"
+
+#define COMMAND_WHY 368
 #define COMMAND_MS_DEFAULT 12000
 #define COMMAND_MS_MAX 3600000
 
 struct vnicd;
+struct vnicd_adapter;
 
 struct command {
 	const char *name;
@@ -34,7 +38,7 @@ extern const size_t nb_commands;
 /* What was asked. */
 struct order {
 	const struct command *command;
-	const char *name; /* of the adapter, as the configuration has it */
+	char name[CONF_NAME]; /* of the adapter */
 	struct vnic_adapter *adapter;
 	struct vnic_client *client; /* whose packets, and whose limit; NULL: the adapter's */
 	enum vnic_control_code code;
@@ -46,14 +50,18 @@ struct order {
  * commas; `words` is cut into pieces. 0, or -1 and one line in `why`. */
 int command_read(struct vnicd *d, const struct command *command, char *words, struct order *order,
 		 char *why, size_t len);
+/* NULL if there is none. */
+const struct vnicd_adapter *command_adapter(const struct vnicd *d, const char *name);
 const struct command *command_find(const char *name);
+/* The words that follow its name; returns `text`. */
+const char *command_usage(const struct command *command, char *text, size_t len);
 
 /* Does it take sends back, so that its request has a verdict? */
 bool command_cancels(const struct order *order);
 /* Issue it; the request is fresh. */
 void command_issue(const struct order *order, struct vnic_request *request);
-/* The answer to a completed request, one line of JSON. */
+/* The answer to a completed request. */
 void command_answer(const struct order *order, const struct vnic_request *request,
-		    char text[COMMAND_TEXT]);
+		    struct answer *answer);
 
 #endif

@@ -32,6 +32,8 @@ struct conf_global {
 	uint64_t progress;       /* 0 or 1: a line per second */
 	char report[CONF_TEXT];  /* folder for the report's files, "" none */
 	char control[CONF_TEXT]; /* path of the control socket, "" none */
+	char control_operators[CONF_TEXT]; /* users and @groups, "" none; see role.h */
+	char control_readers[CONF_TEXT];
 	int64_t control_lcore;   /* -1: chosen */
 };
 

@@ -209,21 +209,20 @@ const struct vnicd_face *flow_face(const struct vnicd *d, const char *name)
 	return NULL;
 }
 
-int flow_ask(const struct vnicd *d, char *text, struct flow_answer *a, char *why, size_t len)
+int flow_ask(const struct vnicd *d, struct words *w, struct flow_answer *a, char *why, size_t len)
 {
-	struct words w = words_begin(text);
 	struct flow flow;
 	uint32_t rule;
 
-	a->face = flow_face(d, w.now);
+	a->face = flow_face(d, w->now);
 	if (a->face == NULL) {
 		snprintf(why, len, "no such face; write FACE " FLOW_WORDS);
 		return -1;
 	}
-	words_next(&w);
-	if (flow_read(&flow, &w, why, len) != 0)
+	words_next(w);
+	if (flow_read(&flow, w, why, len) != 0)
 		return -1;
-	if (w.now != NULL) {
+	if (w->now != NULL) {
 		snprintf(why, len, "too many words; write FACE " FLOW_WORDS);
 		return -1;
 	}

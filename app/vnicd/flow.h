@@ -47,7 +47,7 @@ struct flow_answer {
 	char by[64];   /* the rule in words, "none" */
 };
 
-/* 0, or -1 and one line in `why`; `words` is cut into pieces. */
-int flow_ask(const struct vnicd *d, char *words, struct flow_answer *answer, char *why, size_t len);
+/* 0, or -1 and one line in `why`; words->now is then what follows. */
+int flow_ask(const struct vnicd *d, struct words *words, struct flow_answer *answer, char *why, size_t len);
 
 #endif

@@ -22,24 +22,53 @@ static unsigned int nth_worker(unsigned int n)
 	return id;
 }
 
-/* The control lcore is the first worker; data lcores are the others in turn, or the same
- * one where there is no other. */
-static unsigned int choose_data(const struct vnicd *d, unsigned int n)
+/* Adapters of this lcore, beside the i-th: those before it, and those that run already. */
+static uint32_t load_of(const struct vnicd *d, uint32_t i, unsigned int lcore)
 {
-	unsigned int workers = rte_lcore_count() - 1, k = 0;
+	uint32_t n = 0;
 
-	if (workers < 2)
-		return nth_worker(0);
-	if (d->control_lcore == rte_get_main_lcore())
-		return nth_worker(n);
-	for (n %= workers - 1;; k++)
-		if (nth_worker(k) != d->control_lcore && n-- == 0)
-			return nth_worker(k);
+	for (uint32_t k = 0; k < d->conf.nb_adapters; k++)
+		n += k != i && (k < i || d->adapter[k].adapter != NULL) && d->adapter[k].lcore == lcore;
+	return n;
+}
+
+/* The control lcore is the first worker; data lcores are the others, the one with the fewest
+ * adapters first, or the same one where there is no other. */
+static unsigned int choose_data(const struct vnicd *d, uint32_t i)
+{
+	unsigned int workers = rte_lcore_count() - 1, best = RTE_MAX_LCORE;
+
+	for (unsigned int k = 0; k < workers; k++) {
+		unsigned int id = nth_worker(k);
+
+		if (id != d->control_lcore &&
+		    (best == RTE_MAX_LCORE || load_of(d, i, id) < load_of(d, i, best)))
+			best = id;
+	}
+	return best != RTE_MAX_LCORE ? best : nth_worker(0);
 }
 
 static bool valid(int64_t lcore)
 {
 	return lcore >= 0 && lcore < RTE_MAX_LCORE && rte_lcore_is_enabled((unsigned int)lcore);
+}
+
+int vnicd_lcore_choose(struct vnicd *d, uint32_t i)
+{
+	const struct conf_adapter *a = &d->conf.adapter[i];
+
+	if (a->lcore >= 0 && !valid(a->lcore)) {
+		snprintf(d->why, sizeof(d->why), "%s: adapter %s: lcore = %d is not an lcore of EAL; name it in "
+			 "EAL's -l or --lcores", d->conf.path, a->name, (int)a->lcore);
+		return -1;
+	}
+	if (a->lcore >= 0)
+		d->adapter[i].lcore = (unsigned int)a->lcore;
+	else if (a->nb_lower != 0) /* beside what it hands down to */
+		d->adapter[i].lcore = d->adapter[a->lower_index[0]].lcore;
+	else
+		d->adapter[i].lcore = choose_data(d, i);
+	return 0;
 }
 
 int vnicd_lcores_choose(struct vnicd *d)
@@ -52,35 +81,30 @@ int vnicd_lcores_choose(struct vnicd *d)
 		return -1;
 	}
 	d->control_lcore = wish >= 0 ? (unsigned int)wish : nth_worker(0);
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		wish = d->conf.adapter[i].lcore;
-		if (wish >= 0 && !valid(wish)) {
-			snprintf(d->why, sizeof(d->why), "%s: adapter %s: lcore = %d is not an lcore of "
-				 "EAL; name it in EAL's -l or --lcores", d->conf.path,
-				 d->conf.adapter[i].name, (int)wish);
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (vnicd_lcore_choose(d, i) != 0)
 			return -1;
-		}
-		if (wish >= 0)
-			d->adapter[i].lcore = (unsigned int)wish;
-		else if (d->conf.adapter[i].nb_lower != 0) /* beside what it hands down to */
-			d->adapter[i].lcore = d->adapter[d->conf.adapter[i].lower_index[0]].lcore;
-		else
-			d->adapter[i].lcore = choose_data(d, i);
-	}
 	return 0;
 }
 
 /* ---- the loops ---- */
 
-static uint32_t poll_round(struct vnicd *d, struct vnicd_lcore *l)
+/* What lcore l polls; NULL: nothing. */
+static struct vnicd_round *round_of(const struct vnicd_lcore *l)
+{
+	/* acquire: the round as vnicd_lcores_assign() has made it */
+	return atomic_load_explicit(&l->now, memory_order_acquire);
+}
+
+static uint32_t poll_round(struct vnicd *d, struct vnicd_lcore *l, const struct vnicd_round *r)
 {
 	uint32_t work = 0;
 
-	for (uint32_t i = 0; i < l->nb_faces; i++)
-		work += vnic_face_poll(l->face[i]);
-	for (uint32_t i = 0; i < l->nb_adapters; i++)
-		work += vnic_adapter_poll(l->adapter[i]);
-	if (l->control) {
+	for (uint32_t i = 0; i < r->nb_faces; i++)
+		work += vnic_face_poll(r->face[i]);
+	for (uint32_t i = 0; i < r->nb_adapters; i++)
+		work += vnic_adapter_poll(r->adapter[i]);
+	if (r->control) {
 		/* relaxed: the plan may make one more cancel */
 		if (atomic_load_explicit(&d->plan_runs, memory_order_relaxed))
 			work += vnicd_plan_poll(d->plan);
@@ -95,85 +119,124 @@ static int loop(void *arg)
 {
 	struct vnicd *d = arg;
 	struct vnicd_lcore *l = &d->lcore[rte_lcore_id()];
+	const struct vnicd_round *r;
 
 	vnic_numa_prefer((int)rte_socket_id());
-	while (atomic_load_explicit(&d->lcores_run, memory_order_acquire))
-		if (poll_round(d, l) == 0 && l->yields)
+	while ((r = round_of(l)) != NULL)
+		if (poll_round(d, l, r) == 0 && r->yields)
 			sched_yield();
 	return 0;
 }
 
-static void assign(struct vnicd *d)
-{
-	struct vnicd_lcore *l = &d->lcore[d->control_lcore];
+/* ---- who polls what ---- */
 
-	l->used = true;
-	l->control = true;
+/* False: nothing. */
+static bool make_round(const struct vnicd *d, unsigned int id, bool control, struct vnicd_round *r)
+{
+	*r = (struct vnicd_round){.control = control && id == d->control_lcore};
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		l = &d->lcore[d->adapter[i].lcore];
-		l->used = true;
-		l->adapter[l->nb_adapters++] = d->adapter[i].adapter;
+		if (d->adapter[i].lcore != id || d->adapter[i].leaves || d->adapter[i].adapter == NULL)
+			continue;
+		r->adapter[r->nb_adapters++] = d->adapter[i].adapter;
 		for (uint32_t k = 0; k < d->conf.nb_faces; k++)
-			if (d->conf.face[k].adapter_index == i)
-				l->face[l->nb_faces++] = d->face[k].face;
+			if (d->conf.face[k].adapter_index == i && !d->face[k].leaves && d->face[k].face != NULL)
+				r->face[r->nb_faces++] = d->face[k].face;
 	}
+	return id == d->control_lcore || r->nb_adapters != 0;
 }
 
-/* Pollers that share a CPU give way to each other, and the user is told. */
-static void find_shared(struct vnicd *d)
+/* Pollers that share a CPU give way to each other, and the user is told once. */
+static void find_shared(struct vnicd_round *const *round)
 {
-	bool said = false;
+	static bool said;
 
 	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++)
-		for (unsigned int k = i + 1; k < RTE_MAX_LCORE && d->lcore[i].used; k++) {
+		for (unsigned int k = i + 1; k < RTE_MAX_LCORE && round[i] != NULL; k++) {
 			rte_cpuset_t a, b, both;
 
-			if (!d->lcore[k].used)
+			if (round[k] == NULL)
 				continue;
 			a = rte_lcore_cpuset(i);
 			b = rte_lcore_cpuset(k);
 			CPU_AND(&both, &a, &b);
 			if (CPU_COUNT(&both) == 0 || CPU_COUNT(&a) > 1 || CPU_COUNT(&b) > 1)
 				continue;
-			d->lcore[i].yields = d->lcore[k].yields = true;
+			round[i]->yields = round[k]->yields = true;
 			if (!said)
 				fprintf(stderr, "vnicd: lcores %u and %u share a CPU and take turns on "
 					"it, slower; give each its own with EAL's --lcores\n", i, k);
 			said = true;
 		}
-	if (d->lcore[d->control_lcore].nb_adapters != 0)
+}
+
+static void find_both(const struct vnicd *d, const struct vnicd_round *control)
+{
+	static bool said;
+
+	if (control->nb_adapters != 0 && !said)
 		fprintf(stderr, "vnicd: lcore %u does both data and control, slower; give EAL three "
 			"lcores (main, control, data) with --lcores\n", d->control_lcore);
+	said |= control->nb_adapters != 0;
+}
+
+/* A round takes the place of the one before it, an lcore begins or ends. */
+static void put(struct vnicd *d, unsigned int id, struct vnicd_round *r)
+{
+	struct vnicd_lcore *l = &d->lcore[id];
+	bool polls = round_of(l) != NULL;
+
+	/* release: see round_of() */
+	atomic_store_explicit(&l->now, r, memory_order_release);
+	if (id == rte_get_main_lcore())
+		return;
+	if (!polls && r != NULL)
+		rte_eal_remote_launch(loop, d, id);
+	else if (polls && r == NULL)
+		rte_eal_wait_lcore(id);
+}
+
+void vnicd_lcores_assign(struct vnicd *d, bool control)
+{
+	struct vnicd_round *round[RTE_MAX_LCORE] = {NULL};
+
+	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++) {
+		struct vnicd_lcore *l = &d->lcore[i];
+		struct vnicd_round *r = &l->round[round_of(l) == &l->round[0]];
+
+		if (make_round(d, i, control, r))
+			round[i] = r;
+	}
+	find_shared(round);
+	find_both(d, round[d->control_lcore]);
+	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++)
+		put(d, i, round[i]);
+	vnicd_lcores_quiesce(d);
 }
 
 int vnicd_lcores_start(struct vnicd *d)
 {
-	assign(d);
-	find_shared(d);
-	atomic_store(&d->lcores_run, true);
 	atomic_store(&d->plan_runs, d->plan != NULL);
-	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++)
-		if (d->lcore[i].used && i != rte_get_main_lcore())
-			rte_eal_remote_launch(loop, d, i);
+	vnicd_lcores_assign(d, true);
 	return 0;
 }
 
 void vnicd_lcores_stop(struct vnicd *d)
 {
-	atomic_store_explicit(&d->lcores_run, false, memory_order_release);
-	rte_eal_mp_wait_lcore();
+	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++)
+		put(d, i, NULL);
 }
 
 bool vnicd_lcores_main_polls(const struct vnicd *d)
 {
-	return d->lcore[rte_get_main_lcore()].used;
+	return round_of(&d->lcore[rte_get_main_lcore()]) != NULL;
 }
 
 uint32_t vnicd_lcores_poll_main(struct vnicd *d)
 {
 	struct vnicd_lcore *l = &d->lcore[rte_get_main_lcore()];
+	const struct vnicd_round *r = round_of(l);
 
-	return l->used ? poll_round(d, l) : 0;
+	return r != NULL ? poll_round(d, l, r) : 0;
 }
 
 void vnicd_lcores_quiesce(struct vnicd *d)
@@ -185,7 +248,7 @@ void vnicd_lcores_quiesce(struct vnicd *d)
 		seen[i] = atomic_load_explicit(&d->lcore[i].rounds, memory_order_relaxed);
 	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++)
 		/* the round under way, and a whole one */
-		while (d->lcore[i].used &&
+		while (round_of(&d->lcore[i]) != NULL &&
 		       atomic_load_explicit(&d->lcore[i].rounds, memory_order_acquire) < seen[i] + 2)
 			if (vnicd_lcores_poll_main(d) == 0)
 				nanosleep(&nap, NULL);

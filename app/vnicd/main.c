@@ -10,14 +10,27 @@
 
 #include <rte_eal.h>
 
+#include "capture.h"
 #include "eal.h"
+#include "reload.h"
 
-static volatile sig_atomic_t signals;
+static volatile sig_atomic_t signals, hangups;
 
 static void on_signal(int number)
 {
 	(void)number;
 	signals = signals < 2 ? signals + 1 : 2;
+}
+
+static void on_hangup(int number)
+{
+	(void)number;
+	hangups = 1;
+}
+
+bool vnicd_ending(void)
+{
+	return signals > 0;
 }
 
 bool vnicd_hurried(void)
@@ -27,11 +40,12 @@ bool vnicd_hurried(void)
 
 static int signals_catch(struct vnicd *d)
 {
-	struct sigaction act = {.sa_handler = on_signal};
+	struct sigaction act = {.sa_handler = on_signal}, hangup = {.sa_handler = on_hangup};
 
 	(void)d;
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGHUP, &hangup, NULL);
 	/* a peer's socket or our reader may close first: their calls fail, we go on */
 	signal(SIGPIPE, SIG_IGN);
 	return 0;
@@ -45,6 +59,7 @@ static const struct {
 } steps[] = {
 	{signals_catch, NULL},
 	{vnicd_lcores_choose, NULL},
+	{vnicd_pdump_start, vnicd_pdump_stop},
 	{vnicd_ports_open, NULL},
 	{vnicd_adapters_create, vnicd_adapters_destroy},
 	{vnicd_faces_create, vnicd_faces_destroy},
@@ -66,6 +81,16 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* What came of it is in the log. */
+static void reload(struct vnicd *d)
+{
+	struct reload_counts counts;
+	char why[VNICD_LINE];
+
+	hangups = 0;
+	reload_run(d, &counts, why, sizeof(why));
+}
+
 /* Until the time is over or a signal comes: a line per second, and the main lcore's own
  * share of polling where EAL has no lcore to spare. */
 static void run(struct vnicd *d)
@@ -80,13 +105,16 @@ static void run(struct vnicd *d)
 		if (passed >= (double)second) {
 			if (d->conf.global.progress)
 				vnicd_report_progress(d, second);
-			if (second == d->conf.global.seconds)
+			if (second >= d->conf.global.seconds && d->conf.global.seconds != 0)
 				return;
 			second++;
 		}
+		if (hangups != 0)
+			reload(d);
 		int wait_ms = vnicd_lcores_main_polls(d) ? 0 : NAP_MS;
 
 		vnicd_links_pass(d);
+		vnicd_capture_poll(d);
 		if (vnicd_socket_poll(d, wait_ms))
 			wait_ms = 0;
 		if (!vnicd_peers_poll(d, wait_ms) && wait_ms != 0)
@@ -108,6 +136,7 @@ static int serve(struct vnicd *d)
 		vnicd_telemetry_stop(d);
 		vnicd_socket_close(d);
 		vnicd_shutdown(d);
+		vnicd_capture_close(d);
 		vnicd_lcores_stop(d);
 		good = vnicd_report_final(d);
 	} else {
@@ -133,6 +162,8 @@ int main(int argc, char **argv)
 	if (d == NULL)
 		return EXIT_FAILURE;
 	argv[skip] = argv[0];
+	d->argc = argc - skip;
+	d->argv = argv + skip;
 	switch (conf_read(&d->conf, argc - skip, argv + skip, stdout, stderr)) {
 	case CONF_EXIT_OK: rc = EXIT_SUCCESS; goto out;
 	case CONF_EXIT_ERROR: rc = EXIT_FAILURE; goto out;

@@ -35,7 +35,11 @@ static const struct conf_option global_options[] = {
 	{ENTRY(TEXT, conf_global, report), .max = TEXT_MAX_LEN,
 	 .help = "folder for the report's files; left out: no report"},
 	{ENTRY(TEXT, conf_global, control), .max = TEXT_MAX_LEN,
-	 .help = "path of the control socket, for its owner only; left out: no socket"},
+	 .help = "path of the control socket, for root and vnicd's user; left out: no socket"},
+	{ENTRY(TEXT, conf_global, control_operators), .max = TEXT_MAX_LEN,
+	 .help = "users and @groups, separated by commas, who may do all at the control socket, too"},
+	{ENTRY(TEXT, conf_global, control_readers), .max = TEXT_MAX_LEN,
+	 .help = "users and @groups, separated by commas, who may ask there, but change nothing"},
 	{ENTRY(I64, conf_global, control_lcore), RANGE(-1, 1023, -1),
 	 .help = "the lcore that serves cancels and control requests; -1: chosen"},
 };

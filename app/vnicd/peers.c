@@ -33,10 +33,12 @@ enum phase {
 enum { HERE, CAME, LEFT, TAKEN_BACK, REFUSED, COUNTS };
 
 struct peer {
-	struct vnicd_face *face; /* or */
-	struct vnicd_adapter *adapter[CONF_ADAPTERS_MAX]; /* all that have the port */
+	bool used;
+	struct vnicd_face *face; /* or NULL, and adapters; it may move, */
+	struct vnic_face *held;  /* this does not: on_link()'s */
+	struct vnic_adapter *adapter[CONF_ADAPTERS_MAX]; /* all that have the port */
 	uint32_t nb_adapters;
-	const char *name;
+	char name[CONF_NAME];
 	uint16_t port;
 	struct relay *relay; /* NULL: the driver minds its peer itself */
 	enum phase phase;
@@ -49,10 +51,11 @@ struct peer {
 	uint64_t second, lines, unsaid; /* in this second; since the last line */
 };
 
+#define PEERS_MAX (CONF_FACES_MAX + CONF_ADAPTERS_MAX)
+
 struct vnicd_peers {
-	uint32_t nb;
 	uint64_t glance_ms;
-	struct peer peer[CONF_FACES_MAX + CONF_ADAPTERS_MAX];
+	struct peer peer[PEERS_MAX]; /* a used one stays where it is */
 };
 
 static uint64_t now_ms(void)
@@ -152,7 +155,7 @@ static int on_link(uint16_t port, enum rte_eth_event_type event, void *arg, void
 	(void)ret;
 	if (link_up(port))
 		return 0;
-	vnic_face_hold(p->face->face);
+	vnic_face_hold(p->held);
 	/* relaxed: it tells that it was, not when; the hold is looked for by itself */
 	atomic_fetch_add_explicit(&p->downs, 1, memory_order_relaxed);
 	return 0;
@@ -174,7 +177,7 @@ static void hold(const struct peer *p)
 	if (p->face != NULL)
 		vnic_face_hold(p->face->face);
 	for (uint32_t i = 0; i < p->nb_adapters; i++)
-		vnic_adapter_hold(p->adapter[i]->adapter);
+		vnic_adapter_hold(p->adapter[i]);
 }
 
 static bool held(const struct peer *p)
@@ -182,7 +185,7 @@ static bool held(const struct peer *p)
 	bool all = p->face == NULL || vnic_face_held(p->face->face);
 
 	for (uint32_t i = 0; i < p->nb_adapters; i++)
-		all &= vnic_adapter_held(p->adapter[i]->adapter);
+		all &= vnic_adapter_held(p->adapter[i]);
 	return all;
 }
 
@@ -191,7 +194,7 @@ static void release(const struct peer *p)
 	if (p->face != NULL)
 		vnic_face_release(p->face->face);
 	for (uint32_t i = 0; i < p->nb_adapters; i++)
-		vnic_adapter_release(p->adapter[i]->adapter);
+		vnic_adapter_release(p->adapter[i]);
 }
 
 static void arrive(struct peer *p)
@@ -310,8 +313,9 @@ bool vnicd_peers_poll(struct vnicd *d, int wait_ms)
 	}
 	if (glance)
 		all->glance_ms = now + GLANCE_MS;
-	for (uint32_t i = 0; i < all->nb; i++)
-		step(&all->peer[i], glance);
+	for (uint32_t i = 0; i < PEERS_MAX; i++)
+		if (all->peer[i].used)
+			step(&all->peer[i], glance);
 	return waits;
 }
 
@@ -322,7 +326,7 @@ int vnicd_peers_fd(const struct vnicd *d)
 
 bool vnicd_peer_stats(const struct vnicd *d, const char *face, struct vnicd_peer_stats *copy)
 {
-	for (uint32_t i = 0; i < d->peers->nb; i++)
+	for (uint32_t i = 0; i < PEERS_MAX; i++)
 		if (d->peers->peer[i].face != NULL && strcmp(d->peers->peer[i].name, face) == 0) {
 			const struct peer *p = &d->peers->peer[i];
 
@@ -370,9 +374,12 @@ const char *vnicd_peers_devargs(struct vnicd *d, const char *devargs, struct rel
 
 static struct peer *add(struct vnicd_peers *all, const char *name, uint16_t port, struct relay *relay)
 {
-	struct peer *p = &all->peer[all->nb++];
+	struct peer *p = all->peer;
 
-	p->name = name;
+	while (p->used) /* there are as many as ports */
+		p++;
+	*p = (struct peer){.used = true};
+	snprintf(p->name, sizeof(p->name), "%s", name);
 	p->port = port;
 	p->relay = relay;
 	p->phase = PEER_AWAY;
@@ -381,11 +388,12 @@ static struct peer *add(struct vnicd_peers *all, const char *name, uint16_t port
 	return p;
 }
 
-static int add_face(struct vnicd_peers *all, struct vnicd_face *f)
+int vnicd_peers_add_face(struct vnicd *d, struct vnicd_face *f)
 {
-	struct peer *p = add(all, f->conf->name, f->port, f->relay);
+	struct peer *p = add(d->peers, f->conf->name, f->port, f->relay);
 
 	p->face = f;
+	p->held = f->face;
 	p->ticket = vnic_ticket_create(-1);
 	if (p->ticket == NULL)
 		return -1;
@@ -400,19 +408,35 @@ static int add_face(struct vnicd_peers *all, struct vnicd_face *f)
 	return 0;
 }
 
-/* Of the adapter's port, if its driver must not be polled while a peer goes. */
-static void add_adapter(struct vnicd *d, uint32_t first)
+/* All adapters that have its port; who is new there keeps out of it as the others do. */
+static void find_adapters(struct vnicd *d, struct peer *p)
+{
+	p->nb_adapters = 0;
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (d->conf.adapter[i].nb_lower == 0 && d->adapter[i].port == p->port)
+			p->adapter[p->nb_adapters++] = d->adapter[i].adapter;
+	if (p->phase != PEER_HERE)
+		hold(p);
+}
+
+/* If its driver must not be polled while a peer goes. */
+void vnicd_peers_add_adapter(struct vnicd *d, uint32_t first)
 {
 	struct vnicd_adapter *a = &d->adapter[first];
-	struct peer *p;
 
-	if (a->relay == NULL)
-		return;
-	p = add(d->peers, a->conf->name, a->port, a->relay);
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
-		if (d->conf.adapter[i].nb_lower == 0 && d->conf.adapter[i].shares_index == first)
-			p->adapter[p->nb_adapters++] = &d->adapter[i];
-	hold(p);
+	if (a->relay != NULL)
+		find_adapters(d, add(d->peers, a->conf->name, a->port, a->relay));
+}
+
+void vnicd_peers_follow(struct vnicd *d)
+{
+	for (struct peer *p = d->peers->peer; p < d->peers->peer + PEERS_MAX; p++) {
+		if (p->used && p->held == NULL)
+			find_adapters(d, p);
+		for (uint32_t i = 0; p->used && i < d->conf.nb_faces; i++)
+			if (d->face[i].face == p->held)
+				p->face = &d->face[i];
+	}
 }
 
 int vnicd_peers_open(struct vnicd *d)
@@ -421,9 +445,9 @@ int vnicd_peers_open(struct vnicd *d)
 
 	d->peers = all;
 	for (uint32_t i = 0; all != NULL && i < d->conf.nb_adapters; i++)
-		add_adapter(d, i);
+		vnicd_peers_add_adapter(d, i);
 	for (uint32_t i = 0; all != NULL && i < d->conf.nb_faces; i++)
-		if (add_face(all, &d->face[i]) != 0)
+		if (vnicd_peers_add_face(d, &d->face[i]) != 0)
 			all = NULL;
 	if (all != NULL)
 		return 0;
@@ -431,17 +455,37 @@ int vnicd_peers_open(struct vnicd *d)
 	return -1;
 }
 
+/* on_link() may be running, in the driver's thread: not any more when this returns. */
+static void unwatch(struct peer *p)
+{
+	while (p->watched &&
+	       rte_eth_dev_callback_unregister(p->port, RTE_ETH_EVENT_INTR_LSC, on_link, p) == -EAGAIN)
+		sched_yield();
+	p->watched = false;
+}
+
+void vnicd_peers_remove(struct vnicd *d, uint16_t port)
+{
+	for (struct peer *p = d->peers->peer; p < d->peers->peer + PEERS_MAX; p++) {
+		if (!p->used || p->port != port)
+			continue;
+		unwatch(p);
+		/* its taking back ends as the control lcore polls */
+		while (vnic_ticket_destroy(p->ticket) == -EBUSY)
+			if (vnicd_lcores_poll_main(d) == 0)
+				sched_yield();
+		if (p->relay != NULL)
+			relay_stop(p->relay);
+		*p = (struct peer){.used = false};
+	}
+}
+
 void vnicd_peers_close(struct vnicd *d)
 {
 	if (d->peers == NULL)
 		return;
-	for (uint32_t i = 0; i < d->peers->nb; i++) {
-		struct peer *p = &d->peers->peer[i];
-
-		/* -EAGAIN: on_link() runs */
-		while (p->watched && rte_eth_dev_callback_unregister(p->port, RTE_ETH_EVENT_INTR_LSC,
-								     on_link, p) == -EAGAIN)
-			sched_yield();
+	for (struct peer *p = d->peers->peer; p < d->peers->peer + PEERS_MAX; p++) {
+		unwatch(p);
 		vnic_ticket_destroy(p->ticket);
 	}
 	relays_stop(d->relays);

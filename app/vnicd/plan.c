@@ -7,6 +7,7 @@
 #include "vnicd.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,7 @@ int vnicd_plan_create(struct vnicd *d)
 	const struct conf_plan_section *conf = &d->conf.plan;
 	struct vnicd_plan *p;
 
-	if (conf->cancels_per_s == 0)
+	if (conf->cancels_per_s == 0 || d->conf.nb_adapters == 0)
 		return 0;
 	p = calloc(1, sizeof(*p));
 	if (p == NULL) {
@@ -66,6 +67,17 @@ int vnicd_plan_create(struct vnicd *d)
 		}
 	}
 	return 0;
+}
+
+void vnicd_plan_end(struct vnicd *d)
+{
+	struct vnic_verdict v;
+
+	for (uint32_t i = 0; d->plan != NULL && i < TICKETS; i++)
+		while (vnic_ticket_verdict(d->plan->ticket[i], &v) == -EINPROGRESS)
+			if (vnicd_lcores_poll_main(d) == 0)
+				sched_yield();
+	vnicd_plan_destroy(d);
 }
 
 void vnicd_plan_destroy(struct vnicd *d)

@@ -175,13 +175,13 @@ enum state {
 
 /* A place where peers come to us: of all relays that are servers there. */
 struct door {
-	int fd;
+	int fd; /* -1: none */
 	struct sockaddr_un at;
 	socklen_t len;
 };
 
 struct relay {
-	struct relays *all;
+	struct relays *all; /* NULL: a free place */
 	enum state state;
 	bool server, zero_copy;
 	char place[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -232,7 +232,7 @@ struct relays {
 	int wake_fd;
 	struct folder folder; /* of the private sockets */
 	struct kicker kicker;
-	uint32_t nb, nb_doors;
+	uint32_t nb; /* relays, and places between them that are free */
 	struct relay relay[RELAYS_MAX];
 	struct door door[RELAYS_MAX];
 	struct guest guest[GUESTS_MAX];
@@ -638,7 +638,7 @@ static void dismiss(struct relay *r, struct guest *g, const char *why)
 static struct relay *host(struct relays *rs, const struct door *door, const uint32_t *id)
 {
 	for (uint32_t i = 0; i < rs->nb; i++)
-		if (rs->relay[i].door == door && (id == NULL || rs->relay[i].id == *id))
+		if (rs->relay[i].all != NULL && rs->relay[i].door == door && (id == NULL || rs->relay[i].id == *id))
 			return &rs->relay[i];
 	return NULL;
 }
@@ -694,7 +694,7 @@ static void serve_guest(struct relays *rs, struct guest *g)
 	else if ((r->state == RELAY_UP || r->state == RELAY_TALK) && !hung_up(r->peer_fd))
 		/* else that one went since relay_poll() looked: its place is free in a moment */
 		dismiss(r, g, "already connected");
-	else if (r->state == RELAY_IDLE)
+	else if (r->state == RELAY_IDLE && r->bound)
 		bring(r, g);
 	else if (hung_up(g->fd))
 		close_fd(&g->fd);
@@ -730,6 +730,8 @@ static void reach(struct relay *r)
 
 static void relay_poll(struct relay *r)
 {
+	if (r->all == NULL)
+		return;
 	if (r->state == RELAY_IDLE && !r->server && r->bound)
 		reach(r);
 	/* the driver's first: what it said before a peer's end is the peer's due */
@@ -748,8 +750,8 @@ void relays_poll(struct relays *rs)
 	/* who has gone makes room for who comes */
 	for (uint32_t i = 0; i < rs->nb; i++)
 		relay_poll(&rs->relay[i]);
-	for (uint32_t i = 0; i < rs->nb_doors; i++)
-		for (uint32_t n = 0; n < GUESTS_MAX / 2 && greet(rs, &rs->door[i]); n++)
+	for (uint32_t i = 0; i < RELAYS_MAX; i++)
+		for (uint32_t n = 0; n < GUESTS_MAX / 2 && rs->door[i].fd >= 0 && greet(rs, &rs->door[i]); n++)
 			;
 	for (uint32_t i = 0; i < GUESTS_MAX; i++)
 		if (rs->guest[i].fd >= 0)
@@ -811,48 +813,71 @@ const char *relay_next(const struct relay *r, const char **place)
 			      "zero-copy out of" : "it tries again to reach";
 }
 
+static void stop_until(struct relay *r, uint64_t end)
+{
+	r->bound = false; /* a client is not started again */
+	close_fd(&r->peer_fd);
+	while (r->pmd_fd >= 0 && now_ms() < end) {
+		struct pollfd p = {.fd = r->pmd_fd, .events = POLLIN};
+
+		if (r->state != RELAY_CUT)
+			relay_cut(r);
+		poll(&p, 1, 10);
+		from_driver(r);
+	}
+}
+
+void relay_stop(struct relay *r)
+{
+	stop_until(r, now_ms() + STOP_MS);
+}
+
 void relays_stop(struct relays *rs)
 {
 	uint64_t end = now_ms() + STOP_MS;
 
-	if (rs == NULL)
+	for (uint32_t i = 0; rs != NULL && i < rs->nb; i++)
+		if (rs->relay[i].all != NULL)
+			stop_until(&rs->relay[i], end);
+}
+
+static void close_door(struct relays *rs, struct door *door)
+{
+	if (door->fd < 0)
 		return;
-	for (uint32_t i = 0; i < rs->nb; i++) {
-		struct relay *r = &rs->relay[i];
+	for (uint32_t i = 0; i < GUESTS_MAX; i++)
+		if (rs->guest[i].door == door)
+			close_fd(&rs->guest[i].fd);
+	close_fd(&door->fd);
+	if (door->at.sun_path[0] != '\0')
+		unlink(door->at.sun_path);
+}
 
-		r->bound = false; /* a client is not started again */
-		close_fd(&r->peer_fd);
-		while (r->pmd_fd >= 0 && now_ms() < end) {
-			struct pollfd p = {.fd = r->pmd_fd, .events = POLLIN};
+void relay_remove(struct relay *r)
+{
+	struct relays *rs = r->all;
+	struct door *door = r->door;
 
-			if (r->state != RELAY_CUT)
-				relay_cut(r);
-			poll(&p, 1, 10);
-			from_driver(r);
-		}
-	}
+	forget_talk(r);
+	close_fd(&r->peer_fd);
+	close_fd(&r->pmd_fd);
+	close_fd(&r->own_fd);
+	unlink(r->own.sun_path);
+	*r = (struct relay){.own_fd = -1, .peer_fd = -1, .pmd_fd = -1};
+	if (door != NULL && host(rs, door, NULL) == NULL)
+		close_door(rs, door);
 }
 
 void relays_destroy(struct relays *rs)
 {
 	if (rs == NULL)
 		return;
-	for (uint32_t i = 0; i < rs->nb; i++) {
-		struct relay *r = &rs->relay[i];
-
-		forget_talk(r);
-		close_fd(&r->peer_fd);
-		close_fd(&r->pmd_fd);
-		close_fd(&r->own_fd);
-		unlink(r->own.sun_path);
-	}
-	for (uint32_t i = 0; i < rs->nb_doors; i++) {
-		close_fd(&rs->door[i].fd);
-		if (rs->door[i].at.sun_path[0] != '\0')
-			unlink(rs->door[i].at.sun_path);
-	}
-	for (uint32_t i = 0; i < GUESTS_MAX; i++)
-		close_fd(&rs->guest[i].fd);
+	for (uint32_t i = 0; i < rs->nb; i++)
+		if (rs->relay[i].all != NULL)
+			relay_remove(&rs->relay[i]);
+	/* one whose last relay did not come up is still there */
+	for (uint32_t i = 0; i < RELAYS_MAX; i++)
+		close_door(rs, &rs->door[i]);
 	kicker_close(&rs->kicker);
 	close_fd(&rs->wake_fd);
 	folder_remove(&rs->folder);
@@ -869,6 +894,8 @@ struct relays *relays_create(void)
 		return NULL;
 	for (uint32_t i = 0; i < GUESTS_MAX; i++)
 		rs->guest[i].fd = -1;
+	for (uint32_t i = 0; i < RELAYS_MAX; i++)
+		rs->door[i].fd = -1;
 	rs->wake_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (rs->wake_fd >= 0 && folder_make(&rs->folder) == 0) {
 		kicker_open(&rs->kicker);
@@ -964,28 +991,30 @@ static int listen_at(int *fd, const struct sockaddr_un *at, socklen_t len)
 
 static int open_door(struct relays *rs, struct relay *r, char *why, size_t len)
 {
-	struct door *door = &rs->door[rs->nb_doors];
+	struct door *door = rs->door, *there = NULL;
 	int rc;
 
 	for (uint32_t i = 0; i < rs->nb; i++) {
 		const struct relay *other = &rs->relay[i];
 
-		if (other->door == NULL || other->at_len != r->at_len ||
+		if (other->all == NULL || other->door == NULL || other->at_len != r->at_len ||
 		    memcmp(&other->at, &r->at, r->at_len) != 0)
 			continue;
-		r->door = other->door;
-		if (host(rs, r->door, &r->id) != NULL)
+		there = other->door;
+		if (host(rs, there, &r->id) != NULL)
 			return fail(why, len, r, "two faces there have one id", "give each an id=N of its own");
 	}
-	if (r->door != NULL)
+	r->door = there;
+	if (there != NULL)
 		return 0;
+	while (door->fd >= 0) /* there are as many as relays */
+		door++;
 	rc = listen_at(&door->fd, &r->at, r->at_len);
 	if (rc != 0)
 		return fail(why, len, r, place_error(rc), place_cure(rc));
 	door->at = r->at;
 	watch(rs, door->fd);
 	r->door = door;
-	rs->nb_doors++;
 	return 0;
 }
 
@@ -995,7 +1024,7 @@ static int open_own(struct relays *rs, struct relay *r, char *why, size_t len)
 	char path[64];
 	int rc;
 
-	snprintf(path, sizeof(path), "%s/%u", rs->folder.path, rs->nb);
+	snprintf(path, sizeof(path), "%s/%u", rs->folder.path, (uint32_t)(r - rs->relay));
 	address(&r->own, path, false);
 	if (r->server)
 		return 0;
@@ -1020,19 +1049,28 @@ static int make(struct relays *rs, struct relay *r, const struct arguments *a, c
 	if (!r->server || open_door(rs, r, why, len) == 0)
 		return 0;
 	close_fd(&r->own_fd);
+	unlink(r->own.sun_path);
 	return -1;
+}
+
+static struct relay *free_place(struct relays *rs)
+{
+	for (uint32_t i = 0; i < rs->nb; i++)
+		if (rs->relay[i].all == NULL)
+			return &rs->relay[i];
+	return rs->nb < RELAYS_MAX ? &rs->relay[rs->nb] : NULL;
 }
 
 struct relay *relays_add(struct relays *rs, const char *devargs, char own[RELAY_DEVARGS], char *why,
 			 size_t len)
 {
 	struct arguments a = {.own = own, .abstract = true, .socket = DEFAULT_SOCKET};
-	struct relay *r = &rs->relay[rs->nb];
+	struct relay *r = free_place(rs);
 	struct rte_kvargs *list;
 	size_t name = strcspn(devargs, ",");
 	int rc;
 
-	if (rs->nb == RELAYS_MAX) {
+	if (r == NULL) {
 		snprintf(why, len, "more than %u memif ports; use fewer", RELAYS_MAX);
 		return NULL;
 	}
@@ -1045,10 +1083,12 @@ struct relay *relays_add(struct relays *rs, const char *devargs, char own[RELAY_
 	else
 		rc = make(rs, r, &a, why, len);
 	rte_kvargs_free(list);
-	if (rc != 0)
+	if (rc != 0) {
+		r->all = NULL;
 		return NULL;
+	}
 	pass_zero_copy(&a);
 	snprintf(own + a.used, RELAY_DEVARGS - a.used, ",socket=%s,socket-abstract=no", r->own.sun_path);
-	rs->nb++;
+	rs->nb = RTE_MAX(rs->nb, (uint32_t)(r - rs->relay) + 1);
 	return r;
 }

@@ -36,7 +36,11 @@ void relay_bind(struct relay *r, uint16_t port);
 void relays_poll(struct relays *rs);
 /* Readable when there is something. */
 int relays_fd(const struct relays *rs);
-/* Nobody polls any more: let the drivers disconnect. */
+/* Nobody polls its port any more: let the driver disconnect. */
+void relay_stop(struct relay *r);
+/* When its port is closed; its place is free for another. */
+void relay_remove(struct relay *r);
+/* The first for all. */
 void relays_stop(struct relays *rs);
 /* When their ports are closed. NULL is ignored. */
 void relays_destroy(struct relays *rs);

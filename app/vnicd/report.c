@@ -25,26 +25,30 @@ static void gather_stats(const struct vnicd *d, struct vnic_adapter_stats *sum)
 {
 	struct vnic_adapter_stats one;
 
-	memset(sum, 0, sizeof(*sum));
+	*sum = d->gone.stats;
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
 		vnic_adapter_stats_get(d->adapter[i].adapter, &one);
 		add(sum, &one);
 	}
 }
 
-static void gather_latency(const struct vnicd *d, enum vnic_latency which, struct vnic_histogram *sum)
+static void add_latency(const struct vnic_adapter *a, enum vnic_latency which, struct vnic_histogram *sum)
 {
 	static struct vnic_histogram one; /* the main thread's; large for a stack */
 
-	memset(sum, 0, sizeof(*sum));
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		vnic_adapter_latency(d->adapter[i].adapter, which, &one);
-		for (uint32_t b = 0; b < VNIC_HISTOGRAM_BUCKETS; b++)
-			sum->bucket[b] += one.bucket[b];
-		sum->count += one.count;
-		sum->sum += one.sum;
-		sum->max = one.max > sum->max ? one.max : sum->max;
-	}
+	vnic_adapter_latency(a, which, &one);
+	for (uint32_t b = 0; b < VNIC_HISTOGRAM_BUCKETS; b++)
+		sum->bucket[b] += one.bucket[b];
+	sum->count += one.count;
+	sum->sum += one.sum;
+	sum->max = one.max > sum->max ? one.max : sum->max;
+}
+
+static void gather_latency(const struct vnicd *d, enum vnic_latency which, struct vnic_histogram *sum)
+{
+	*sum = d->gone.latency[which];
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		add_latency(d->adapter[i].adapter, which, sum);
 }
 
 static bool balances(const struct vnic_adapter_stats *s)
@@ -136,32 +140,51 @@ static void faces_up(const struct vnicd *d)
 }
 
 /* Is every packet received where the counts say? Adapters against what their faces count. */
-static bool receive_balances(const struct vnicd *d)
+static bool received_balance(const struct vnicd *d, uint32_t i)
 {
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		struct vnic_adapter_receive_stats a;
-		uint64_t offered = 0;
+	struct vnic_adapter_receive_stats a;
+	uint64_t offered;
 
-		vnic_adapter_receive_stats_get(d->adapter[i].adapter, &a);
-		for (uint32_t k = 0; k < d->conf.nb_faces; k++) {
-			struct vnic_receiver *r = vnic_face_receiver(d->face[k].face);
-			struct vnic_receiver_stats s;
-			struct vnic_face_stats f;
+	vnic_adapter_receive_stats_get(d->adapter[i].adapter, &a);
+	offered = a.closed;
+	for (uint32_t k = 0; k < d->conf.nb_faces; k++) {
+		const struct vnic_face *face = d->face[k].face;
+		struct vnic_receiver *r = face != NULL ? vnic_face_receiver(face) : NULL;
+		struct vnic_receiver_stats s;
+		struct vnic_face_stats f;
 
-			if (r == NULL || d->conf.face[k].adapter_index != i)
-				continue;
-			vnic_receiver_stats_get(r, &s);
-			vnic_face_stats_get(d->face[k].face, &f);
-			offered += s.offered;
-			if (s.indicated != f.rx_indicated || s.returned != f.rx_delivered + f.rx_dropped ||
-			    s.held != f.rx_held)
-				return false;
-		}
-		if (a.offered != offered ||
-		    a.received + a.local + a.copies != offered + a.unknown + a.malformed + a.paused)
+		if (r == NULL || d->conf.face[k].adapter_index != i)
+			continue;
+		vnic_receiver_stats_get(r, &s);
+		vnic_face_stats_get(face, &f);
+		offered += s.offered;
+		if (s.indicated != f.rx_indicated || s.returned != f.rx_delivered + f.rx_dropped ||
+		    s.held != f.rx_held)
 			return false;
 	}
-	return true;
+	return a.offered == offered &&
+	       a.received + a.local + a.copies == offered + a.unknown + a.malformed + a.paused;
+}
+
+static bool receive_balances(const struct vnicd *d)
+{
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (!received_balance(d, i))
+			return false;
+	return !d->gone.unbalanced;
+}
+
+void vnicd_report_keep(struct vnicd *d, uint32_t i)
+{
+	struct vnic_adapter *a = d->adapter[i].adapter;
+	struct vnic_adapter_stats s;
+
+	vnic_adapter_stats_get(a, &s);
+	add(&d->gone.stats, &s);
+	for (uint32_t which = 0; which < VNIC_LATENCIES; which++)
+		add_latency(a, (enum vnic_latency)which, &d->gone.latency[which]);
+	d->gone.unbalanced |= !balances(&s) || !received_balance(d, i);
+	d->gone.nb_adapters++;
 }
 
 /* Weights, and who came up against limits; nothing when all have what they have by default. */
@@ -187,6 +210,18 @@ static void shares(const struct vnicd *d)
 		printf("  %-20s %14" PRIu32 " %14" PRIu32 " %14" PRIu64 " %14" PRIu64 "\n",
 		       d->conf.face[i].name, weight, limits.nbls, st.limited, st.cancels_limited);
 	}
+}
+
+static void gone_rows(const struct vnicd *d)
+{
+	if (d->gone.nb_adapters == 0)
+		return;
+	printf("\n%-22s %14s %14s\n", "adapters removed", "NBLs", "packets");
+	row("accepted", &d->gone.stats.accepted);
+	row("sent", &d->gone.stats.sent);
+	row("aborted", &d->gone.stats.aborted);
+	row("rejected", &d->gone.stats.rejected);
+	row("queued", &d->gone.stats.queued);
 }
 
 static void table(const struct vnicd *d)
@@ -226,6 +261,7 @@ static void table(const struct vnicd *d)
 		row1("hung, and was reset", s.hung);
 		receive_rows(d->adapter[i].adapter);
 	}
+	gone_rows(d);
 	printf("\n%-22s %14s %14s %14s %14s\n", "face", "received", "sent", "aborted", "dropped");
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
 		struct vnic_face_stats f;

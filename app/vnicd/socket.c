@@ -7,7 +7,6 @@
 #include "vnicd.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +16,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "command.h"
-#include "flow.h"
 #include "place.h"
+#include "query.h"
+#include "role.h"
 
 #define CLIENTS 16
+#define FOR_OPERATORS 4 /* places that readers cannot take */
 #define LINE 256
+#define ERROR_MORE 768 /* room for what an answer adds to a line, escapes included */
 #define BACKLOG 8
+#define WHY 160
 
 struct socket_client {
 	int fd; /* -1: none */
-	uint64_t user;
+	enum role role;
+	uint32_t user;
 	char line[LINE];
 	size_t len;
 	struct vnic_request *request; /* NULL: none is under way */
@@ -40,6 +45,7 @@ struct socket_client {
 struct vnicd_socket {
 	int fd;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct roles roles;
 	struct socket_client client[CLIENTS];
 };
 
@@ -69,107 +75,65 @@ static void hang_up(struct socket_client *c)
 	*c = (struct socket_client){.fd = -1};
 }
 
-static void say(struct socket_client *c, const char *text)
+static void say(struct socket_client *c, struct answer *a)
 {
-	char line[COMMAND_TEXT + 1];
-	int n = snprintf(line, sizeof(line), "%s\n", text);
-
+	answer_end(a);
+	a->text[a->len++] = '\n';
 	/* who does not read its answers is not waited for */
-	if (send(c->fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) != n)
+	if (send(c->fd, a->text, a->len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)a->len)
 		hang_up(c);
 }
 
 static void say_error(struct socket_client *c, const char *why)
 {
-	char text[COMMAND_TEXT];
-	size_t n = (size_t)snprintf(text, sizeof(text), "{\"error\":\"");
+	char text[LINE + ERROR_MORE];
+	struct answer a = answer_json(text, sizeof(text));
 
-	/* what the client wrote may be in it */
-	for (; *why != '\0' && n < sizeof(text) - 3; why++)
-		text[n++] = *why == '"' || *why == '\\' || (unsigned char)*why < ' ' ||
-			    (unsigned char)*why > '~' ? '?' : *why;
-	memcpy(text + n, "\"}", 3);
-	say(c, text);
+	answer_error(&a, "%s", why);
+	say(c, &a);
 }
 
-static void say_list(struct vnicd *d, struct socket_client *c)
+/* Its role does not allow it. */
+static void say_needs(struct socket_client *c, const char *why, const char *role)
 {
-	char text[COMMAND_TEXT];
-	size_t n = (size_t)snprintf(text, sizeof(text), "{\"adapters\":[");
+	char text[LINE + ERROR_MORE];
+	struct answer a = answer_json(text, sizeof(text));
 
-	for (uint32_t i = 0; i < d->conf.nb_adapters && n < sizeof(text) - CONF_NAME - 8; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s\"%s\"", i == 0 ? "" : ",",
-				      d->conf.adapter[i].name);
-	snprintf(text + n, sizeof(text) - n, "]}");
-	say(c, text);
+	answer_error(&a, "%s", why);
+	answer_text(&a, "needs", role);
+	say(c, &a);
 }
 
-static void say_state(struct vnicd *d, struct socket_client *c, const char *name)
+/* Is it an operator? Else it is told what it is not. */
+static bool may_change(struct socket_client *c, const char *what)
 {
-	char text[COMMAND_TEXT];
+	char why[COMMAND_WHY];
 
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		const struct vnic_adapter *a = d->adapter[i].adapter;
-		struct vnic_start_stop_context context;
-
-		if (strcmp(d->conf.adapter[i].name, name) != 0)
-			continue;
-		vnic_adapter_start_stop(a, &context);
-		snprintf(text, sizeof(text),
-			 "{\"adapter\":\"%s\",\"state\":\"%s\",\"sends\":\"%s\",\"lifecycle\":\"%s\","
-			 "\"version\":%u,\"open_handles\":%u,\"operations\":%u}",
-			 name, vnic_state_name(vnic_adapter_state(a)),
-			 vnic_status_name(vnic_adapter_gate(a)), vnic_rdbss_name(context.state),
-			 context.version, context.open_handles, context.operations);
-		say(c, text);
-		return;
-	}
-	say_error(c, "state: no such adapter; list names them, then state ADAPTER");
+	if (c->role == ROLE_OPERATOR)
+		return true;
+	snprintf(why, sizeof(why), "%s: you may ask, not change: control_operators does not name user %u",
+		 what, c->user);
+	say_needs(c, why, "operator");
+	return false;
 }
 
-static void say_id(struct vnicd *d, struct socket_client *c, char *words)
+static void ask(struct vnicd *d, struct socket_client *c, const struct query *query, char *words)
 {
-	char text[COMMAND_TEXT], why[COMMAND_TEXT - 16];
-	struct flow_answer a;
-	int n;
+	char text[ANSWER_JSON];
+	struct answer a = answer_json(text, sizeof(text));
 
-	n = snprintf(why, sizeof(why), "id: ");
-	if (flow_ask(d, words, &a, why + n, sizeof(why) - (size_t)n) != 0) {
-		say_error(c, why);
+	if (query->changes && !may_change(c, query->name))
 		return;
-	}
-	snprintf(text, sizeof(text), "{\"face\":\"%s\",\"id\":\"%#" PRIx64 "\",\"rule\":%u,\"by\":\"%s\"}",
-		 a.face->conf->name, a.id, a.rule, a.by);
-	say(c, text);
+	query_run(d, query, words, &a);
+	say(c, &a);
 }
 
-static void begin(struct vnicd *d, struct socket_client *c, char *line)
+static void operate(struct vnicd *d, struct socket_client *c, const struct command *command, char *words)
 {
-	char why[COMMAND_TEXT - 16];
-	char *words = line + strcspn(line, " \t,");
-	const struct command *command;
+	char why[COMMAND_WHY];
 
-	if (*words != '\0')
-		*words++ = '\0';
-	command = command_find(line);
-	if (strcmp(line, "list") == 0) {
-		say_list(d, c);
+	if (!may_change(c, command->name))
 		return;
-	}
-	if (strcmp(line, "state") == 0) {
-		say_state(d, c, words);
-		return;
-	}
-	if (strcmp(line, "id") == 0) {
-		say_id(d, c, words);
-		return;
-	}
-	if (command == NULL) {
-		snprintf(why, sizeof(why), "%.32s: no such operation; list, state, id, start, stop, pause, "
-			 "restart, reset, drain, cancel, ... are", line);
-		say_error(c, why);
-		return;
-	}
 	if (command_read(d, command, words, &c->order, why, sizeof(why)) != 0) {
 		say_error(c, why);
 		return;
@@ -185,10 +149,32 @@ static void begin(struct vnicd *d, struct socket_client *c, char *line)
 	command_issue(&c->order, c->request);
 }
 
+static void begin(struct vnicd *d, struct socket_client *c, char *line)
+{
+	char why[COMMAND_WHY];
+	char *words = line + strcspn(line, " \t,");
+	const struct command *command;
+	const struct query *query;
+
+	if (*words != '\0')
+		*words++ = '\0';
+	query = query_find(line);
+	command = command_find(line);
+	if (query != NULL) {
+		ask(d, c, query, words);
+	} else if (command != NULL) {
+		operate(d, c, command, words);
+	} else {
+		snprintf(why, sizeof(why), "%.32s: no such operation; help names them all", line);
+		say_error(c, why);
+	}
+}
+
 /* The operation under way: answer it, or its time is over. */
 static void proceed(struct socket_client *c)
 {
-	char text[COMMAND_TEXT];
+	char text[LINE + ERROR_MORE];
+	struct answer a = answer_json(text, sizeof(text));
 
 	if (c->request == NULL)
 		return;
@@ -199,9 +185,16 @@ static void proceed(struct socket_client *c)
 		}
 		return;
 	}
-	command_answer(&c->order, c->request, text);
+	command_answer(&c->order, c->request, &a);
 	drop_request(c);
-	say(c, text);
+	say(c, &a);
+}
+
+void vnicd_socket_answer(struct vnicd *d)
+{
+	for (uint32_t i = 0; d->socket != NULL && i < CLIENTS; i++)
+		if (d->socket->client[i].fd >= 0)
+			proceed(&d->socket->client[i]);
 }
 
 /* The next whole line, if no operation is under way. */
@@ -242,25 +235,54 @@ static void receive(struct socket_client *c)
 		hang_up(c);
 }
 
+/* Who is not served is told why, if the socket takes it at once. */
+static void turn_away(int fd, const char *why, const char *needs)
+{
+	struct socket_client c = {.fd = fd};
+
+	if (needs != NULL)
+		say_needs(&c, why, needs);
+	else
+		say_error(&c, why);
+	if (c.fd >= 0)
+		close(c.fd);
+}
+
+static struct socket_client *place_for(struct vnicd_socket *s, enum role role)
+{
+	struct socket_client *place = NULL;
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		if (s->client[i].fd < 0) {
+			place = &s->client[i];
+			left++;
+		}
+	return role == ROLE_OPERATOR || left > FOR_OPERATORS ? place : NULL;
+}
+
 static void welcome(struct vnicd_socket *s)
 {
 	int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
+	struct socket_client *c;
+	char why[128];
+	uint32_t user = UINT32_MAX;
+	enum role role;
 
 	if (fd < 0)
 		return;
-	for (uint32_t i = 0; i < CLIENTS; i++) {
-		struct socket_client *c = &s->client[i];
-
-		if (c->fd >= 0)
-			continue;
-		*c = (struct socket_client){.fd = fd};
-		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
-			c->user = peer.uid;
+	role = roles_of_peer(&s->roles, fd, &user);
+	if (role == ROLE_NONE) {
+		snprintf(why, sizeof(why), "neither control_operators nor control_readers names user %u, or "
+			 "a group of that user", user);
+		turn_away(fd, why, "reader");
 		return;
 	}
-	close(fd); /* as many as we serve */
+	c = place_for(s, role);
+	if (c == NULL)
+		turn_away(fd, "as many clients as are served at once; end some", NULL);
+	else
+		*c = (struct socket_client){.fd = fd, .role = role, .user = user};
 }
 
 /* ---- the socket ---- */
@@ -304,11 +326,38 @@ bool vnicd_socket_poll(struct vnicd *d, int wait_ms)
 	return true;
 }
 
+static int fail_at(struct vnicd *d, const char *key, const char *value, const char *what)
+{
+	snprintf(d->why, sizeof(d->why), "%s: vnicd: %s = %.70s: %.160s", d->conf.path, key, value, what);
+	return -1;
+}
+
 static int fail(struct vnicd *d, const char *what, const char *cure)
 {
-	snprintf(d->why, sizeof(d->why), "%s: vnicd: control = %s: %s: %s", d->conf.path,
-		 d->conf.global.control, what, cure);
-	return -1;
+	char why[WHY];
+
+	snprintf(why, sizeof(why), "%s: %s", what, cure);
+	return fail_at(d, "control", d->conf.global.control, why);
+}
+
+/* Who else may use it than root and us. */
+static int read_roles(struct vnicd *d, struct roles *roles)
+{
+	const struct {
+		const char *key, *value;
+		enum role role;
+	} lists[] = {{"control_operators", d->conf.global.control_operators, ROLE_OPERATOR},
+		     {"control_readers", d->conf.global.control_readers, ROLE_READER}};
+	char why[WHY];
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if (lists[i].value[0] != '\0' && d->conf.global.control[0] == '\0')
+			return fail_at(d, lists[i].key, lists[i].value,
+				       "there is no control socket: add control = PATH");
+		if (roles_add(roles, lists[i].role, lists[i].value, why, sizeof(why)) != 0)
+			return fail_at(d, lists[i].key, lists[i].value, why);
+	}
+	return 0;
 }
 
 static int listen_at(struct vnicd *d, struct vnicd_socket *s)
@@ -323,7 +372,8 @@ static int listen_at(struct vnicd *d, struct vnicd_socket *s)
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
 		return fail(d, strerror(errno), place_cure(-errno));
-	mask = umask(0177); /* for its owner only */
+	/* for its owner only; or for all, and we look who it is */
+	mask = umask(s->roles.nb == 0 ? 0177 : 0111);
 	rc = place_bind(s->fd, &at, sizeof(at));
 	umask(mask);
 	if (rc != 0)
@@ -334,14 +384,19 @@ static int listen_at(struct vnicd *d, struct vnicd_socket *s)
 
 int vnicd_socket_open(struct vnicd *d)
 {
+	struct roles roles = {0};
 	struct vnicd_socket *s;
 
+	if (read_roles(d, &roles) != 0)
+		return -1;
 	if (d->conf.global.control[0] == '\0')
 		return 0;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return fail(d, strerror(ENOMEM), "free some memory");
 	d->socket = s;
+	s->fd = -1;
+	s->roles = roles;
 	for (uint32_t i = 0; i < CLIENTS; i++)
 		s->client[i].fd = -1;
 	return listen_at(d, s);

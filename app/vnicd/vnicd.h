@@ -27,6 +27,9 @@ struct vnicd_adapter {
 	bool port_open;
 	struct relay *relay; /* a memif port's, NULL of others */
 	unsigned int lcore;
+	bool receives; /* its port is polled */
+	uint16_t nb_shares; /* adapters that its port has tx queues for */
+	bool leaves; /* for good: no lcore is to poll it, as of a face */
 };
 
 struct vnicd_face {
@@ -36,22 +39,39 @@ struct vnicd_face {
 	bool port_open;
 	struct relay *relay;
 	bool link_down; /* it has been told so */
+	bool leaves;
 };
 
 /* What one lcore polls, in this order. */
-struct vnicd_lcore {
-	bool used;
+struct vnicd_round {
 	bool yields; /* shares its CPU with another poller: give it up when idle */
 	bool control;
 	uint32_t nb_adapters, nb_faces;
 	struct vnic_adapter *adapter[CONF_ADAPTERS_MAX];
 	struct vnic_face *face[CONF_FACES_MAX];
+};
+
+struct vnicd_lcore {
+	struct vnicd_round round[2]; /* the one that stands, and the next in the making */
+	_Atomic(struct vnicd_round *) now; /* NULL: it polls nothing */
 	_Atomic uint64_t rounds;
+};
+
+/* What became of adapters that are no more. */
+struct vnicd_gone {
+	uint32_t nb_adapters, nb_faces;
+	bool unbalanced; /* the account of one, which was said */
+	struct vnic_adapter_stats stats;
+	struct vnic_histogram latency[VNIC_LATENCIES];
+	/* those of which a port below has packets still, to be destroyed later */
+	struct vnic_adapter *adapter[CONF_ADAPTERS_MAX];
+	uint32_t nb_kept;
 };
 
 struct vnicd_plan;
 struct vnicd_socket;
 struct vnicd_peers;
+struct vnicd_capture;
 
 struct vnicd {
 	struct conf conf;
@@ -62,14 +82,27 @@ struct vnicd {
 	unsigned int control_lcore;
 	struct vnicd_plan *plan;
 	_Atomic bool plan_runs;
-	_Atomic bool lcores_run;
+	uint32_t nb_made; /* faces so far: their numbers */
+	struct vnicd_gone gone;
+	int argc; /* the configuration's part of the command line, to be read again */
+	char **argv;
 	struct vnicd_socket *socket; /* NULL: none */
 	struct relays *relays; /* NULL: no memif port */
 	struct vnicd_peers *peers;
+	struct vnicd_capture *capture; /* NULL: there was none */
 	char why[VNICD_LINE]; /* the line of the step that failed */
 };
 
 /* build.c: what the configuration names, from ports to faces, and its end. */
+/* The i-th of each; -1 and d->why has a line, what was made of it is there to be closed. */
+int vnicd_adapter_open(struct vnicd *d, uint32_t i);
+int vnicd_face_open(struct vnicd *d, uint32_t i);
+int vnicd_adapter_create(struct vnicd *d, uint32_t i); /* nobody polls the control */
+int vnicd_face_create(struct vnicd *d, uint32_t i);
+/* Would its port be polled as the configuration has it? */
+bool vnicd_adapter_receives(const struct vnicd *d, uint32_t i);
+/* A line for each thing that works and is hardly meant. */
+void vnicd_faces_check(const struct vnicd *d);
 int vnicd_ports_open(struct vnicd *d);
 /* When no lcore polls, before what lies between the ports goes: see vnic_ports_close(). Once. */
 void vnicd_ports_close(struct vnicd *d);
@@ -85,6 +118,11 @@ void vnicd_links_compare(const struct vnicd *d);
 
 /* lcores.c */
 int vnicd_lcores_choose(struct vnicd *d);
+/* The same for one adapter, beside those before it and those that run already. */
+int vnicd_lcore_choose(struct vnicd *d, uint32_t i);
+/* Each lcore polls what now is its own, without what leaves, and knows nothing else any more when the
+ * call returns; the control lcore serves the control or only waits. Lcores begin and end so. */
+void vnicd_lcores_assign(struct vnicd *d, bool control);
 int vnicd_lcores_start(struct vnicd *d);
 void vnicd_lcores_stop(struct vnicd *d);
 /* One round of the main lcore's own polling, if it has any; returns the work done. */
@@ -96,16 +134,21 @@ void vnicd_lcores_quiesce(struct vnicd *d);
 
 /* plan.c: cancels for demonstration and measurement. */
 int vnicd_plan_create(struct vnicd *d);
+/* When the control lcore does not poll it: its cancels are over when the call returns. */
+void vnicd_plan_end(struct vnicd *d);
 void vnicd_plan_destroy(struct vnicd *d);
 /* control lcore */
 uint32_t vnicd_plan_poll(struct vnicd_plan *plan);
 
-/* main.c: has a second signal asked to end at once? */
+/* main.c: has a signal asked to end; a second one to end at once? */
+bool vnicd_ending(void);
 bool vnicd_hurried(void);
 
 /* socket.c: the control socket, if the configuration has one. */
 int vnicd_socket_open(struct vnicd *d);
 void vnicd_socket_close(struct vnicd *d);
+/* Answer who has asked for something that is over. */
+void vnicd_socket_answer(struct vnicd *d);
 /* Serve it, waiting for something to do up to `wait_ms`; false: there is no socket. */
 bool vnicd_socket_poll(struct vnicd *d, int wait_ms);
 
@@ -120,6 +163,12 @@ struct vnicd_peer_stats {
 const char *vnicd_peers_devargs(struct vnicd *d, const char *devargs, struct relay **relay,
 				char own[RELAY_DEVARGS], char *why, size_t len);
 int vnicd_peers_open(struct vnicd *d);
+/* Of one face, or of an adapter's port, when it has come; before it goes, and nobody polls it. */
+int vnicd_peers_add_face(struct vnicd *d, struct vnicd_face *f);
+void vnicd_peers_add_adapter(struct vnicd *d, uint32_t first);
+void vnicd_peers_remove(struct vnicd *d, uint16_t port);
+/* The daemon's adapters and faces have moved. */
+void vnicd_peers_follow(struct vnicd *d);
 /* When no lcore polls. */
 void vnicd_peers_close(struct vnicd *d);
 /* Look after them, waiting for something to do up to `wait_ms`; false: it cannot wait. */
@@ -129,15 +178,24 @@ int vnicd_peers_fd(const struct vnicd *d);
 /* Telemetry's threads too: counts that may be apart. False: no such face. */
 bool vnicd_peer_stats(const struct vnicd *d, const char *face, struct vnicd_peer_stats *copy);
 
+/* pdump.c: dpdk-dumpcap, dpdk-pdump may attach, if EAL lets other processes in. */
+int vnicd_pdump_start(struct vnicd *d);
+void vnicd_pdump_stop(struct vnicd *d);
+
 /* shutdown.c: stop receiving, drain or cancel what is queued, within the bound. */
 void vnicd_shutdown(struct vnicd *d);
 
 /* telemetry.c: commands of DPDK's telemetry socket; they run in its threads. */
 int vnicd_telemetry_start(struct vnicd *d);
+/* Between the two none of them looks at the daemon, which may change. */
+void vnicd_telemetry_keep_out(struct vnicd *d);
+void vnicd_telemetry_let_in(void);
 void vnicd_telemetry_stop(struct vnicd *d);
 
 /* report.c */
 void vnicd_report_progress(struct vnicd *d, uint64_t second);
+/* An adapter that nobody polls is about to be destroyed: keep its counts. */
+void vnicd_report_keep(struct vnicd *d, uint32_t adapter);
 /* Tables, histogram, the report's files, the account as the last line; true when it
  * balances. */
 bool vnicd_report_final(struct vnicd *d);

@@ -532,6 +532,39 @@ def case_garbage():
     d.end()
 
 
+def malformed(rng):
+    """A line that no operation is: words of the protocol in a wrong order, cut, or with other bytes."""
+    words = rng.choices(["pause", "cancel", "stats", "show", "id", "histogram", "log", "flow", "face", "udp", "f",
+                         "10.0.0.1", "::1", "99999", "-1", "0x", "1e9", "\"", "\\\\", "\x7f", "\x1b[2J", "%s%n",
+                         "a" * 40, "\xff", "\u20ac", ",", "\t", "{}", "null"], k=rng.randrange(1, 12))
+    line = " ".join(words).encode("latin-1", "replace") if rng.random() < 0.5 else " ".join(words).encode()
+    if rng.random() < 0.3:
+        line = bytes(rng.randrange(256) for _ in range(rng.randrange(1, 100))).replace(b"\n", b"?").replace(b"\0", b"?")
+    return b"nothing " + line if rng.random() < 0.3 else line[:250]
+
+
+def case_malformed():
+    """10^5 malformed messages: each is answered by one line of JSON, an error, and the daemon goes on."""
+    d = Daemon(SLOW)
+    rng, good, n = random.Random(7), Client(), 0
+    clients = [Client() for _ in range(4)]
+    for c in clients:
+        c.raw = c.socket.makefile("rb")
+    while n < 100000:
+        c = rng.choice(clients)
+        lines = [malformed(rng) for _ in range(100)]
+        lines = [l for l in lines if l.strip(b" \t,\r") and not l.startswith((b"show", b"log"))]
+        c.socket.sendall(b"".join(l + b"\n" for l in lines))
+        for line in lines:
+            answer = json.loads(c.raw.readline())
+            assert "error" in answer or answer.get("status") == "INVALID_STATE", (line, answer)
+        n += len(lines)
+    print(n, "malformed messages")
+    assert good.ask("list") == {"adapters": ["a"]}
+    expect(good, "pause a", "SUCCESS", "Paused")
+    d.end()
+
+
 def case_refused():
     """Sockets and layers that cannot be: one line, and a non-zero exit."""
     base = "[vnicd]\ncontrol = %s\n" + SLOW

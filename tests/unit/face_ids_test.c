@@ -4,77 +4,18 @@
  * The face's port is a ring, into which the test puts frames; nobody polls the adapter's data
  * side, so that all of them stay queued.
  */
-#include "bed.h"
+#include "scene.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
-#include <netinet/in.h>
 #include <rte_errno.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
-#include <rte_ether.h>
-#include <rte_ip.h>
-#include <rte_udp.h>
 
-#define FRAME 64
-#define MBUFS 511
 #define ROUNDS 20000u
-
-struct scene {
-	struct rte_mempool *mbufs;
-	struct rte_ring *upper;
-	uint16_t upper_port, lower_port;
-	struct vnic_control *control;
-	struct vnic_adapter *adapter;
-	struct vnic_ticket *ticket;
-};
-
-static struct scene open_scene(void)
-{
-	struct vnic_port_conf port = {.numa_node = -1};
-	struct vnic_adapter_conf conf = {.numa_node = -1};
-	struct rte_eth_conf eth = {0};
-	struct scene s;
-	char name[16], why[256];
-	int upper;
-
-	s.mbufs = rte_pktmbuf_pool_create(bed_unique("fp", name), MBUFS, 0, 0, 2048, SOCKET_ID_ANY);
-	s.upper = rte_ring_create(bed_unique("fr", name), 256, SOCKET_ID_ANY,
-				  RING_F_SP_ENQ | RING_F_SC_DEQ);
-	upper = rte_eth_from_rings(name, &s.upper, 1, &s.upper, 1, 0);
-	assert_true(upper >= 0);
-	s.upper_port = (uint16_t)upper;
-	assert_int_equal(rte_eth_dev_configure(s.upper_port, 1, 1, &eth), 0);
-	assert_int_equal(rte_eth_rx_queue_setup(s.upper_port, 0, 64, SOCKET_ID_ANY, NULL, s.mbufs), 0);
-	assert_int_equal(rte_eth_tx_queue_setup(s.upper_port, 0, 64, SOCKET_ID_ANY, NULL), 0);
-	assert_int_equal(rte_eth_dev_start(s.upper_port), 0);
-	snprintf(name, sizeof(name), "net_null_ids");
-	assert_int_equal(vnic_port_open(name, &port, MBUFS, &s.lower_port, why, sizeof(why)), 0);
-	s.control = vnic_control_create(-1);
-	conf.name = "ids";
-	conf.port = s.lower_port;
-	s.adapter = vnic_adapter_create(s.control, &conf);
-	assert_non_null(s.adapter);
-	assert_int_equal(vnic_adapter_up(s.adapter), VNIC_STATUS_SUCCESS);
-	s.ticket = vnic_ticket_create(-1);
-	return s;
-}
-
-static void close_scene(struct scene *s)
-{
-	assert_int_equal(rte_mempool_avail_count(s->mbufs), MBUFS);
-	assert_int_equal(vnic_ticket_destroy(s->ticket), 0);
-	assert_int_equal(vnic_adapter_destroy(s->adapter), 0);
-	assert_int_equal(vnic_control_destroy(s->control), 0);
-	assert_int_equal(vnic_port_close(s->lower_port), 0);
-	assert_int_equal(rte_eth_dev_stop(s->upper_port), 0);
-	assert_int_equal(rte_eth_dev_close(s->upper_port), 0);
-	rte_ring_free(s->upper);
-	rte_mempool_free(s->mbufs);
-}
 
 static struct vnic_face *face_of(const struct scene *s, const struct vnic_idrule *rules, uint32_t nb,
 				 uint16_t nbl_packets)
@@ -85,60 +26,13 @@ static struct vnic_face *face_of(const struct scene *s, const struct vnic_idrule
 	return vnic_face_create(s->adapter, &conf);
 }
 
-/* UDP in IPv4 to a port. */
-static struct rte_mbuf *frame(const struct scene *s, uint16_t port)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(s->mbufs);
-	char *at = rte_pktmbuf_append(m, FRAME);
-	struct rte_ether_hdr *ether = (struct rte_ether_hdr *)at;
-	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(ether + 1);
-	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + 1);
-
-	memset(at, 0, FRAME);
-	ether->ether_type = RTE_BE16(RTE_ETHER_TYPE_IPV4);
-	ip->version_ihl = RTE_IPV4_VHL_DEF;
-	ip->next_proto_id = IPPROTO_UDP;
-	udp->dst_port = rte_cpu_to_be_16(port);
-	return m;
-}
-
-/* Its id, and one such frame for each port of the list, which ends with 0, into the face. */
-static void feed(const struct scene *s, struct vnic_face *f, const uint16_t *ports)
-{
-	uint32_t n = 0;
-
-	for (; ports[n] != 0; n++) {
-		struct rte_mbuf *m = frame(s, ports[n]);
-
-		assert_int_equal(rte_ring_enqueue(s->upper, m), 0);
-	}
-	assert_int_equal(vnic_face_poll(f), n);
-}
-
 static uint64_t id_of(const struct scene *s, const struct vnic_face *f, uint16_t port, uint32_t *rule)
 {
-	struct rte_mbuf *m = frame(s, port);
+	struct rte_mbuf *m = scene_frame(s, port);
 	uint64_t id = vnic_face_id(f, m, rule);
 
 	rte_pktmbuf_free(m);
 	return id;
-}
-
-/* A cancel of the id, 0: of all of the face. */
-static void cancel(const struct scene *s, struct vnic_face *f, uint64_t id, uint64_t nbls,
-		   uint64_t packets)
-{
-	struct vnic_verdict v;
-
-	if (id != 0)
-		assert_int_equal(vnic_client_cancel(vnic_face_client(f), id, s->ticket), 0);
-	else
-		assert_int_equal(vnic_client_abort(vnic_face_client(f), s->ticket), 0);
-	vnic_control_poll(s->control);
-	assert_int_equal(vnic_ticket_verdict(s->ticket, &v), 0);
-	assert_int_equal(v.aborted.nbls, nbls);
-	assert_int_equal(v.aborted.packets, packets);
-	assert_int_equal(vnic_face_poll(f), nbls);
 }
 
 static const struct vnic_idrule rules[] = {
@@ -149,7 +43,7 @@ static const struct vnic_idrule rules[] = {
 
 static void each_rule_counts_and_its_id_cancels(void **state)
 {
-	struct scene s = open_scene();
+	struct scene s = scene_open();
 	struct vnic_face *f = face_of(&s, rules, BED_COUNT_OF(rules), 1);
 	const uint64_t prefix = (uint64_t)vnic_client_prefix(vnic_face_client(f))
 				<< VNIC_CANCEL_ID_PREFIX_SHIFT;
@@ -157,7 +51,7 @@ static void each_rule_counts_and_its_id_cancels(void **state)
 	uint32_t rule;
 
 	(void)state;
-	feed(&s, f, (const uint16_t[]){7, 8, 9, 7, 7, 9, 8, 9, 9, 0});
+	scene_feed(&s, f, (const uint16_t[]){7, 8, 9, 7, 7, 9, 8, 9, 9, 0});
 	vnic_face_stats_get(f, &st);
 	assert_int_equal(st.received, 9);
 	assert_int_equal(st.matched[0], 3);
@@ -166,60 +60,60 @@ static void each_rule_counts_and_its_id_cancels(void **state)
 	assert_int_equal(st.unmarked, 4);
 	assert_int_equal(id_of(&s, f, 8, &rule), prefix | UINT64_C(1) << VNIC_IDRULE_INDEX_SHIFT | 8);
 	assert_int_equal(rule, 1);
-	cancel(&s, f, id_of(&s, f, 8, &rule), 2, 2);
-	cancel(&s, f, id_of(&s, f, 7, &rule), 3, 3);
+	scene_cancel(&s, f, id_of(&s, f, 8, &rule), 2, 2);
+	scene_cancel(&s, f, id_of(&s, f, 7, &rule), 3, 3);
 	assert_int_equal(rule, 0);
 	assert_int_equal(id_of(&s, f, 9, &rule), 0);
 	assert_int_equal(rule, VNIC_IDRULES_MAX);
 	assert_int_equal(vnic_client_cancel(vnic_face_client(f), 0, s.ticket), -EINVAL);
-	cancel(&s, f, 0, 4, 4); /* the unmarked too */
+	scene_cancel(&s, f, 0, 4, 4); /* the unmarked too */
 	vnic_face_stats_get(f, &st);
 	assert_int_equal(st.aborted, 9);
 	assert_int_equal(st.completed, 9);
 	assert_int_equal(vnic_face_destroy(f), 0);
-	close_scene(&s);
+	scene_close(&s);
 }
 
 /* Neighbours share an NBL if they have one id; unmarked ones too. */
 static void neighbours_of_one_id(void **state)
 {
-	struct scene s = open_scene();
+	struct scene s = scene_open();
 	struct vnic_face *f = face_of(&s, rules, 2, 3);
 	uint32_t rule;
 
 	(void)state;
-	feed(&s, f, (const uint16_t[]){7, 7, 7, 7, 8, 7, 9, 10, 8, 0});
-	cancel(&s, f, id_of(&s, f, 7, &rule), 3, 5);
-	cancel(&s, f, id_of(&s, f, 8, &rule), 2, 2);
-	cancel(&s, f, 0, 1, 2);
+	scene_feed(&s, f, (const uint16_t[]){7, 7, 7, 7, 8, 7, 9, 10, 8, 0});
+	scene_cancel(&s, f, id_of(&s, f, 7, &rule), 3, 5);
+	scene_cancel(&s, f, id_of(&s, f, 8, &rule), 2, 2);
+	scene_cancel(&s, f, 0, 1, 2);
 	assert_int_equal(vnic_face_destroy(f), 0);
-	close_scene(&s);
+	scene_close(&s);
 }
 
 /* Left out: each flow has an id. */
 static void no_rules_are_the_flow(void **state)
 {
-	struct scene s = open_scene();
+	struct scene s = scene_open();
 	struct vnic_face *f = face_of(&s, NULL, 0, 1);
 	struct vnic_face_stats st;
 	uint32_t rule;
 
 	(void)state;
-	feed(&s, f, (const uint16_t[]){7, 8, 7, 0});
-	cancel(&s, f, id_of(&s, f, 7, &rule), 2, 2);
-	cancel(&s, f, id_of(&s, f, 8, &rule), 1, 1);
+	scene_feed(&s, f, (const uint16_t[]){7, 8, 7, 0});
+	scene_cancel(&s, f, id_of(&s, f, 7, &rule), 2, 2);
+	scene_cancel(&s, f, id_of(&s, f, 8, &rule), 1, 1);
 	vnic_face_stats_get(f, &st);
 	assert_int_equal(st.matched[0], 3);
 	assert_int_equal(st.unmarked, 0);
 	assert_int_equal(vnic_face_destroy(f), 0);
-	close_scene(&s);
+	scene_close(&s);
 }
 
 static void rules_that_are_refused(void **state)
 {
 	const struct vnic_idrule wide = {.kind = VNIC_IDRULE_BYTES, .width = 8};
 	struct vnic_idrule many[VNIC_IDRULES_MAX + 1];
-	struct scene s = open_scene();
+	struct scene s = scene_open();
 
 	(void)state;
 	memset(many, 0, sizeof(many));
@@ -228,7 +122,7 @@ static void rules_that_are_refused(void **state)
 		assert_null(i == 0 ? face_of(&s, &wide, 1, 1) : face_of(&s, many, BED_COUNT_OF(many), 1));
 		assert_int_equal(rte_errno, EINVAL);
 	}
-	close_scene(&s);
+	scene_close(&s);
 }
 
 /* ---- several queues ---- */
@@ -280,7 +174,7 @@ static void take_back(const struct scene *s, struct vnic_face *f, uint64_t n)
 static void queues_in_turn(void **state)
 {
 	const struct vnic_client_limits few = {.nbls = FEW}, none = {0};
-	struct scene s = open_scene();
+	struct scene s = scene_open();
 	struct rte_ring *ring[QUEUES];
 	uint16_t port = open_rings(&s, ring);
 	struct vnic_face_conf conf = {.name = "ids", .port = port, .nb_queues = QUEUES + 1,
@@ -295,7 +189,7 @@ static void queues_in_turn(void **state)
 	f = vnic_face_create(s.adapter, &conf);
 	assert_non_null(f);
 	for (uint32_t i = 0; i < QUEUES * EACH; i++)
-		assert_int_equal(rte_ring_enqueue(ring[i % QUEUES], frame(&s, (uint16_t)(i + 1))), 0);
+		assert_int_equal(rte_ring_enqueue(ring[i % QUEUES], scene_frame(&s, (uint16_t)(i + 1))), 0);
 	vnic_client_set_limits(vnic_face_client(f), &few);
 	for (uint32_t i = 0; i < 2 * QUEUES; i++) {
 		vnic_face_poll(f);
@@ -309,7 +203,7 @@ static void queues_in_turn(void **state)
 	vnic_face_poll(f);
 	assert_int_equal(vnic_face_destroy(f), 0);
 	close_rings(port, ring);
-	close_scene(&s);
+	scene_close(&s);
 }
 
 /* ---- limits that change ---- */
@@ -327,21 +221,39 @@ static void *limiter(void *arg)
 	return NULL;
 }
 
+/* How many packets more the capture says were not taken. */
+static uint64_t captured_unsent(struct vnic_capture *c)
+{
+	static const char comment[] = "rejected RESOURCES";
+	static char block[VNIC_CAPTURE_READ_MIN];
+	uint64_t seen = 0;
+	size_t n;
+
+	while ((n = vnic_capture_read(c, block, sizeof(block))) != 0)
+		for (const char *at = block; (at = memmem(at, (size_t)(block + n - at), comment,
+							  sizeof(comment) - 1)) != NULL; at++)
+			seen++;
+	return seen;
+}
+
 /* Between the question for room and the send a limit may be set: what is not taken is dropped,
- * counted, and freed. */
+ * counted, freed, and captured as such. */
 static void a_limit_is_set_while_it_polls(void **state)
 {
-	struct scene s = open_scene();
+	struct scene s = scene_open();
 	struct vnic_face *f = face_of(&s, NULL, 0, 4);
+	struct vnic_capture *c = vnic_capture_create(&(struct vnic_capture_conf){.snaplen = 14});
+	struct vnic_capture_stats captured;
 	struct vnic_face_stats st;
 	pthread_t thread;
-	uint64_t fed = 0;
+	uint64_t fed = 0, unsent = 0;
 
 	(void)state;
+	assert_int_equal(vnic_capture_add(c, f, "limited"), 0);
 	assert_int_equal(pthread_create(&thread, NULL, limiter, vnic_face_client(f)), 0);
 	for (uint32_t i = 0; i < ROUNDS || (i < 50 * ROUNDS && st.dropped == 0); i++) {
 		for (uint16_t k = 0; k < 8; k++) {
-			struct rte_mbuf *m = frame(&s, 1 + k / 3);
+			struct rte_mbuf *m = scene_frame(&s, 1 + k / 3);
 
 			if (rte_ring_enqueue(s.upper, m) == 0)
 				fed++;
@@ -351,6 +263,7 @@ static void a_limit_is_set_while_it_polls(void **state)
 		vnic_face_poll(f);
 		vnic_adapter_poll(s.adapter);
 		vnic_face_stats_get(f, &st);
+		unsent += captured_unsent(c);
 	}
 	atomic_store(&over, true);
 	pthread_join(thread, NULL);
@@ -363,8 +276,14 @@ static void a_limit_is_set_while_it_polls(void **state)
 	assert_int_equal(st.received, fed);
 	assert_int_equal(st.received, st.completed + st.dropped);
 	assert_int_equal(vnic_face_outstanding(f), 0);
+	assert_int_equal(unsent + captured_unsent(c), st.dropped);
+	vnic_capture_stats_get(c, &captured);
+	assert_int_equal(captured.lost, 0);
+	assert_int_equal(captured.captured, fed);
+	assert_int_equal(captured.written, fed);
 	assert_int_equal(vnic_face_destroy(f), 0);
-	close_scene(&s);
+	assert_int_equal(vnic_capture_destroy(c), 0);
+	scene_close(&s);
 }
 
 int main(void)

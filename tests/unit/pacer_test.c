@@ -350,6 +350,81 @@ static void large_bursts_do_not_overflow(void **state)
 	assert_int_equal(drain(&s, 64), 1000);
 }
 
+/* ---- other rates as it goes ---- */
+
+static void change(struct sim *s, struct vnic_pacing rate)
+{
+	vnic__pacer_change(&s->p, &rate, s->hz, s->now);
+}
+
+/* Rates change all the time: what leaves is what each allows in its time, and never more. */
+static void changes_neither_lose_nor_win(void **state)
+{
+	static const uint64_t rates[] = {1000, 50000, 7, 1000000, 333, 20000};
+	struct sim s = sim_open((struct vnic_pacing){.packets_per_s = 1}, HZ, 12345);
+	double allowed = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3000; i++) {
+		uint64_t rate = rates[draw(&s) % COUNT_OF(rates)], ticks = 1 + draw(&s) % (HZ / 200);
+		uint64_t begin = s.now;
+
+		change(&s, (struct vnic_pacing){.packets_per_s = rate, .burst_packets = 32});
+		run(&s, ticks, HZ / 1000000, 64);
+		allowed += (double)(s.now - begin) / (double)HZ * (double)rate;
+		assert_true((double)s.packets <= allowed + 1);
+	}
+	expect_near(s.packets, allowed);
+}
+
+static void a_change_keeps_what_was_saved_up_to_the_new_burst(void **state)
+{
+	struct sim s = sim_open((struct vnic_pacing){.packets_per_s = 10, .burst_packets = 100}, HZ, 0);
+
+	(void)state;
+	idle(&s, 20 * HZ);
+	change(&s, (struct vnic_pacing){.packets_per_s = 1000000, .burst_packets = 200});
+	assert_int_equal(drain(&s, 64), 100);
+	idle(&s, HZ);
+	change(&s, (struct vnic_pacing){.packets_per_s = 1, .burst_packets = 30});
+	assert_int_equal(drain(&s, 64), 30);
+	/* a late lcore's tenth of a second at a slow pace is none at a fast one */
+	s.now += HZ / 10;
+	change(&s, (struct vnic_pacing){.packets_per_s = 1000000, .burst_packets = 4});
+	assert_in_range(drain(&s, 64), 0, 4);
+}
+
+static void a_change_keeps_the_debt(void **state)
+{
+	const uint64_t bits = 16384 * 8;
+	struct sim s = sim_open((struct vnic_pacing){.bits_per_s = 1000, .burst_packets = 1}, HZ, 0);
+	uint64_t begin;
+
+	(void)state;
+	while (poll(&s, 16384) == 0)
+		s.now += HZ / 1000;
+	change(&s, (struct vnic_pacing){.bits_per_s = 1000000, .burst_packets = 1});
+	begin = s.now;
+	while (vnic__pacer_room(&s.p, s.now, 64) == 0)
+		s.now += HZ / 1000000;
+	expect_near(s.now - begin, (double)HZ * (double)bits / 1e6);
+}
+
+static void no_limit_leaves_nothing_behind(void **state)
+{
+	struct sim s = sim_open((struct vnic_pacing){0}, HZ, 0);
+
+	(void)state;
+	s.now += 100 * HZ;
+	change(&s, (struct vnic_pacing){.packets_per_s = 1000});
+	assert_int_equal(drain(&s, 64), 0);
+	s.now += HZ / 100;
+	assert_in_range(drain(&s, 64), 9, 10);
+	change(&s, (struct vnic_pacing){0});
+	assert_int_equal(vnic__pacer_room(&s.p, s.now, 64), 64);
+	assert_false(vnic__pacer_limits(&s.p));
+}
+
 /* ---- wraps ---- */
 
 static void time_wraps(void **state)
@@ -391,6 +466,10 @@ int main(void)
 		cmocka_unit_test(debt_is_waited_for),
 		cmocka_unit_test(slow_rates_do_not_overflow),
 		cmocka_unit_test(large_bursts_do_not_overflow),
+		cmocka_unit_test(changes_neither_lose_nor_win),
+		cmocka_unit_test(a_change_keeps_what_was_saved_up_to_the_new_burst),
+		cmocka_unit_test(a_change_keeps_the_debt),
+		cmocka_unit_test(no_limit_leaves_nothing_behind),
 		cmocka_unit_test(time_wraps),
 	};
 

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * capture.c - packets into a file: those sent and those taken back, with the reason
+ */
+#include "capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+#include <rte_lcore.h>
+
+#include "answer.h"
+#include "options.h"
+#include "vnicd.h"
+#include "words.h"
+
+#define MAGIC 0x0A0D0D0A /* the first four bytes of a capture, in either byte order */
+#define BUFFER (2 * VNIC_CAPTURE_READ_MIN)
+#define STOP_MS 5000
+#define SNAPLEN_MIN 14
+#define SNAPLEN_MAX 65535
+
+struct vnicd_capture {
+	char path[CAPTURE_PATH];
+	int fd;
+	bool made; /* the file was not there */
+	bool ending;
+	struct vnic_capture *capture; /* NULL: none is on */
+	struct vnic_capture_stats last;
+	void *buffer;
+	pthread_t thread;
+
+	/* its thread's */
+	_Atomic uint64_t bytes; /* relaxed, like the next: numbers to be told */
+	_Atomic int error;      /* of a write; then it only empties the capture */
+	_Atomic bool finished;  /* release: the file is closed */
+};
+
+static int error_of(const struct vnicd_capture *c)
+{
+	return atomic_load_explicit(&c->error, memory_order_relaxed);
+}
+
+/* ---- its thread ---- */
+
+static void fail(struct vnicd_capture *c, int error)
+{
+	if (error_of(c) == 0)
+		atomic_store_explicit(&c->error, error, memory_order_relaxed);
+}
+
+static void write_all(struct vnicd_capture *c, const char *at, size_t n)
+{
+	while (n != 0 && error_of(c) == 0) {
+		ssize_t k = write(c->fd, at, n);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0) {
+			fail(c, k < 0 ? errno : ENOSPC);
+			return;
+		}
+		atomic_fetch_add_explicit(&c->bytes, (uint64_t)k, memory_order_relaxed);
+		at += k;
+		n -= (size_t)k;
+	}
+}
+
+static void *write_out(void *arg)
+{
+	const struct timespec nap = {.tv_nsec = 1000000};
+	struct vnicd_capture *c = arg;
+	bool last = false;
+	size_t n;
+
+	while (!last) {
+		last = vnic_capture_ended(c->capture);
+		while ((n = vnic_capture_read(c->capture, c->buffer, BUFFER)) != 0)
+			write_all(c, c->buffer, n);
+		if (!last)
+			nanosleep(&nap, NULL);
+	}
+	if (close(c->fd) != 0)
+		fail(c, errno);
+	atomic_store_explicit(&c->finished, true, memory_order_release);
+	return NULL;
+}
+
+/* ---- begin ---- */
+
+/* Nothing of the user's is written over but an older capture. */
+static int open_file(struct vnicd_capture *c, const char *path, char *why, size_t len)
+{
+	const int flags = O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW;
+	const char *cause = NULL;
+	uint32_t magic = MAGIC;
+	struct stat st;
+
+	c->fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+	c->made = c->fd >= 0;
+	if (c->fd < 0 && errno == EEXIST)
+		c->fd = open(path, flags);
+	if (c->fd < 0) {
+		snprintf(why, len, "capture: %s: %s; name a file that vnicd may write", path, strerror(errno));
+		return -1;
+	}
+	if (fstat(c->fd, &st) != 0 || !S_ISREG(st.st_mode))
+		cause = "no regular file";
+	else if (pread(c->fd, &magic, sizeof(magic), 0) > 0 && magic != MAGIC)
+		cause = "there already, and no capture";
+	else if (ftruncate(c->fd, 0) != 0)
+		cause = strerror(errno);
+	if (cause == NULL)
+		return 0;
+	snprintf(why, len, "capture: %s: %s; name another file, or remove it", path, cause);
+	close(c->fd);
+	return -1;
+}
+
+/* The faces' pollers let go of it; all lcores poll. */
+static void let_go(struct vnicd *d, struct vnicd_capture *c)
+{
+	const struct timespec nap = {.tv_nsec = 50000};
+
+	vnic_capture_end(c->capture);
+	while (!vnic_capture_ended(c->capture))
+		if (vnicd_lcores_poll_main(d) == 0)
+			nanosleep(&nap, NULL);
+}
+
+static int add_faces(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, char *why, size_t len)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
+		const struct conf_face *f = &d->conf.face[i];
+		int rc;
+
+		if (d->face[i].face == NULL || (adapter >= 0 && f->adapter_index != adapter))
+			continue;
+		rc = vnic_capture_add(c->capture, d->face[i].face, f->name);
+		if (rc != 0) {
+			snprintf(why, len, "capture: face %s: %s; give EAL more memory (-m MIB), or a smaller "
+				 "snaplen", f->name, strerror(-rc));
+			return -1;
+		}
+		n++;
+	}
+	if (n != 0)
+		return 0;
+	snprintf(why, len, "capture: no face sends by it; name an adapter that has faces, or none for all");
+	return -1;
+}
+
+/* A capture of the faces, and its thread; on failure none, and the file stays open. */
+static int begin(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, uint32_t snaplen, char *why,
+		 size_t len)
+{
+	struct vnic_capture_conf conf = {.snaplen = snaplen, .application = "vnicd " VNIC_VERSION};
+	int rc;
+
+	c->capture = vnic_capture_create(&conf);
+	if (c->capture == NULL) {
+		snprintf(why, len, "capture: %s; give EAL more memory (-m MIB)", rte_strerror(rte_errno));
+		return -1;
+	}
+	atomic_init(&c->bytes, 0);
+	atomic_init(&c->error, 0);
+	atomic_init(&c->finished, false);
+	c->ending = false;
+	rc = add_faces(d, c, adapter, why, len);
+	if (rc == 0) {
+		rc = rte_ctrl_thread_create(&c->thread, "vnic-capture", NULL, write_out, c);
+		if (rc != 0)
+			snprintf(why, len, "capture: its thread: %s; end some programs", strerror(abs(rc)));
+	}
+	if (rc == 0)
+		return 0;
+	let_go(d, c);
+	vnic_capture_destroy(c->capture);
+	c->capture = NULL;
+	return -1;
+}
+
+static int find_adapter(const struct vnicd *d, const char *name, int64_t *index, char *why, size_t len)
+{
+	*index = -1;
+	if (name == NULL)
+		return 0;
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (strcmp(d->conf.adapter[i].name, name) == 0)
+			*index = i;
+	if (*index >= 0)
+		return 0;
+	snprintf(why, len, "capture: %.24s: no such adapter; list names them", name);
+	return -1;
+}
+
+/* It is shown in an answer, as it is. */
+static bool shows(const char *path)
+{
+	for (; *path != '\0'; path++)
+		if (*path < ' ' || *path > '~' || *path == '"' || *path == '\\')
+			return false;
+	return true;
+}
+
+int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32_t snaplen, char *why,
+		  size_t len)
+{
+	struct vnicd_capture *c = d->capture;
+	int64_t index;
+
+	if (c != NULL && c->capture != NULL) {
+		snprintf(why, len, "capture: one is on, into %s; capture stop ends it", c->path);
+		return -1;
+	}
+	if (strlen(path) >= CAPTURE_PATH || !shows(path)) {
+		snprintf(why, len, "capture: FILE has up to %d characters, plain ones", CAPTURE_PATH - 1);
+		return -1;
+	}
+	if (find_adapter(d, adapter, &index, why, len) != 0)
+		return -1;
+	if (c == NULL) {
+		c = d->capture = calloc(1, sizeof(*c));
+		if (c != NULL)
+			c->buffer = malloc(BUFFER);
+	}
+	if (c == NULL || c->buffer == NULL) {
+		snprintf(why, len, "capture: no memory; end some programs");
+		return -1;
+	}
+	if (open_file(c, path, why, len) != 0)
+		return -1;
+	if (begin(d, c, index, snaplen, why, len) == 0) {
+		snprintf(c->path, sizeof(c->path), "%s", path);
+		return 0;
+	}
+	close(c->fd);
+	if (c->made)
+		unlink(path);
+	return -1;
+}
+
+/* ---- end ---- */
+
+/* Its thread has ended: keep the counts, give the buffers back. */
+static void collect(struct vnicd_capture *c)
+{
+	pthread_join(c->thread, NULL);
+	vnic_capture_stats_get(c->capture, &c->last);
+	vnic_capture_destroy(c->capture);
+	c->capture = NULL;
+}
+
+static bool finished(const struct vnicd_capture *c)
+{
+	return atomic_load_explicit(&c->finished, memory_order_acquire);
+}
+
+/* True: it has ended. */
+static bool wait_finished(struct vnicd *d, struct vnicd_capture *c, uint32_t ms)
+{
+	const struct timespec nap = {.tv_nsec = 200000};
+
+	for (uint32_t i = 0; i < ms * 5 && !finished(c) && !vnicd_hurried(); i++)
+		if (vnicd_lcores_poll_main(d) == 0)
+			nanosleep(&nap, NULL);
+	if (!finished(c))
+		return false;
+	collect(c);
+	return true;
+}
+
+static void say_failed(const struct vnicd_capture *c)
+{
+	if (error_of(c) != 0)
+		fprintf(stderr, "vnicd: capture %s: %s: it has ended, traffic goes on; make room, then capture "
+			"start again\n", c->path, strerror(error_of(c)));
+}
+
+int capture_stop(struct vnicd *d, char *why, size_t len)
+{
+	struct vnicd_capture *c = d->capture;
+
+	if (c == NULL || c->capture == NULL) {
+		snprintf(why, len, "capture: none is on; capture start FILE begins one");
+		return -1;
+	}
+	c->ending = true;
+	let_go(d, c);
+	if (!wait_finished(d, c, STOP_MS)) {
+		snprintf(why, len, "capture: %s is still being written; capture status tells when it ends", c->path);
+		return -1;
+	}
+	if (error_of(c) == 0)
+		return 0;
+	snprintf(why, len, "capture: %s: %s: its end is missing", c->path, strerror(error_of(c)));
+	return -1;
+}
+
+void vnicd_capture_poll(struct vnicd *d)
+{
+	struct vnicd_capture *c = d->capture;
+
+	if (c == NULL || c->capture == NULL)
+		return;
+	if (error_of(c) != 0 && !c->ending) {
+		c->ending = true;
+		say_failed(c);
+		vnic_capture_end(c->capture);
+	}
+	if (finished(c))
+		collect(c);
+}
+
+void vnicd_capture_close(struct vnicd *d)
+{
+	struct vnicd_capture *c = d->capture;
+
+	if (c == NULL)
+		return;
+	if (c->capture != NULL) {
+		let_go(d, c);
+		if (!wait_finished(d, c, STOP_MS))
+			fprintf(stderr, "vnicd: capture %s: its last packets are not written: the disk is too slow\n",
+				c->path);
+		else if (!c->ending)
+			say_failed(c);
+	}
+	if (c->capture != NULL)
+		return; /* its thread has them */
+	free(c->buffer);
+	free(c);
+	d->capture = NULL;
+}
+
+/* ---- control lines ---- */
+
+void capture_status(struct vnicd *d, struct answer *a)
+{
+	struct vnicd_capture *c = d->capture;
+	struct vnic_capture_stats s;
+
+	answer_begin(a, ANSWER_DICT, NULL);
+	if (c == NULL || c->path[0] == '\0') {
+		answer_text(a, "capture", "off");
+		return;
+	}
+	if (c->capture != NULL)
+		vnic_capture_stats_get(c->capture, &s);
+	else
+		s = c->last;
+	answer_text(a, "capture", c->capture == NULL ? (error_of(c) != 0 ? "failed" : "off") :
+				  c->ending ? "ending" : "on");
+	answer_text(a, "file", c->path);
+	answer_u64(a, "captured", s.captured);
+	answer_u64(a, "lost", s.lost);
+	answer_u64(a, "written", s.written);
+	answer_u64(a, "bytes", atomic_load_explicit(&c->bytes, memory_order_relaxed));
+}
+
+static int read_start(struct vnicd *d, struct words *w, char *why, size_t len)
+{
+	const char *path = w->now, *adapter = NULL;
+	uint64_t snaplen = 0;
+
+	words_next(w);
+	if (path != NULL && w->now != NULL && strcmp(w->now, "snaplen") != 0) {
+		adapter = w->now;
+		words_next(w);
+	}
+	if (words_take(w, "snaplen")) {
+		if (w->now == NULL || conf_number(w->now, 0, &snaplen) != 0 || snaplen < SNAPLEN_MIN ||
+		    snaplen > SNAPLEN_MAX) {
+			snprintf(why, len, "capture: snaplen is a number from %d to %d", SNAPLEN_MIN, SNAPLEN_MAX);
+			return -1;
+		}
+		words_next(w);
+	}
+	if (path == NULL || w->now != NULL) {
+		snprintf(why, len, "capture: capture start FILE [ADAPTER] [snaplen N]");
+		return -1;
+	}
+	return capture_start(d, path, adapter, (uint32_t)snaplen, why, len);
+}
+
+int capture_ask(struct vnicd *d, struct words *w, struct answer *a, char *why, size_t len)
+{
+	int rc = -1;
+
+	snprintf(why, len, "capture: the words are %s", CAPTURE_WORDS);
+	if (words_take(w, "start"))
+		rc = read_start(d, w, why, len);
+	else if (words_take(w, "stop"))
+		rc = w->now == NULL ? capture_stop(d, why, len) : -1;
+	else if (words_take(w, "status"))
+		rc = w->now == NULL ? 0 : -1;
+	if (rc == 0)
+		capture_status(d, a);
+	return rc;
+}

@@ -1,0 +1,240 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: BSD-3-Clause
+# exporter.py - vnic-exporter beside a running vnicd: its text, its values, its table, its errors
+# usage: exporter.py VNICD CASE EXPORTER      CASE: a function case_... below
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import hosts
+from hosts import PREFIX, ROOT, WORK, main, run
+from programs import Daemon, until
+
+EXPORTER = os.path.abspath(sys.argv[3])
+CONFIG = """[adapter a]
+port = net_null0,no-rx=1
+packets_per_s = 20k
+local = yes
+[adapter b]
+port = net_null1,no-rx=1
+packets_per_s = 1k
+[face f]
+port = net_null2
+adapter = a
+id = vlan 3, constant 7
+mac = 02:00:00:00:00:01
+[face g]
+port = net_null3,no-rx=1
+adapter = a
+mac = 02:00:00:00:00:02
+[face h]
+port = net_null4
+adapter = b
+receive = no
+[plan]
+adapter = a
+cancels_per_s = 100
+"""
+UNEXPORTED = {"rejected_nbls", "rejected_packets"}
+
+
+def command(*more):
+    return ["env", "XDG_RUNTIME_DIR=" + WORK, sys.executable, "-B", EXPORTER, "--file-prefix", PREFIX, *more]
+
+
+def start(*more):
+    """An exporter on a port that the kernel chooses, and where it is."""
+    log = WORK + "/exporter"
+    p = subprocess.Popen(command("--listen", "127.0.0.1:0", *more), stdout=open(log + ".out", "w"),
+                         stderr=open(log + ".err", "w"))
+    p.label, p.files = "vnic-exporter", (log + ".out", log + ".err")
+    hosts.started.append(p)
+    until(lambda: open(log + ".out").read().endswith("/metrics\n"), "it does not begin", alive=(p,))
+    return p, re.search(r"http://127\.0\.0\.1:\d+/metrics", open(log + ".out").read())[0]
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=30) as r:
+        assert r.headers["Content-Type"].startswith("text/plain; version=0.0.4"), r.headers
+        return r.read().decode()
+
+
+def parse(text):
+    """{(name, labels): value} and {metric: kind}; each line must be one of the format's."""
+    values, kinds, now = {}, {}, None
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        if m := re.fullmatch(r"# HELP (vnic_\w+) (\S.*)", line):
+            assert m[1] not in kinds, "lines of a metric stand together: " + line
+            now = m[1]
+        elif m := re.fullmatch(r"# TYPE (vnic_\w+) (counter|gauge|summary)", line):
+            assert m[1] == now, line
+            kinds[now] = m[2]
+        else:
+            m = re.fullmatch(r'(vnic_\w+)(?:\{((?:\w+="(?:[^"\\]|\\[\\n"])*",?)+)\})? (\d+(?:\.\d+)?)', line)
+            assert m, line
+            name = re.sub("_(sum|count)$", "", m[1]) if kinds[now] == "summary" else m[1]
+            assert name == now and (kinds[now] == "counter") == name.endswith("_total"), line
+            key = m[1], tuple(sorted(re.findall(r'(\w+)="([^"]*)"', m[2] or "")))
+            assert key not in values, line
+            values[key] = float(m[3])
+    return values, kinds
+
+
+def value(values, name, **labels):
+    return values["vnic_" + name, tuple(sorted(labels.items()))]
+
+
+def case_values():
+    """Every key of every answer is exported, with the value that telemetry has; the dashboards know the names."""
+    d = Daemon(CONFIG)
+    _, url = start()
+    until(lambda: d.query("stats,a")["aborted_packets"] > 0, "nothing is cancelled")
+    assert d.ask("pause a")["status"] == d.ask("pause b")["status"] == "SUCCESS"
+    d.ask("stop a"), d.ask("stop b")  # the plan finds nothing any more, and what the faces get comes back at once
+
+    import importlib.machinery
+    import importlib.util
+    loader = importlib.machinery.SourceFileLoader("exporter", EXPORTER)
+    exporter = importlib.util.module_from_spec(importlib.util.spec_from_loader("exporter", loader))
+    loader.exec_module(exporter)
+    asked = set()
+    low, (values, kinds), high = {}, (None, None), {}
+    owners = {q: ("a", "b") for q in exporter.OF_ADAPTERS}
+    owners.update({q: ("f", "g") if q == "receive" else ("f", "g", "h") for q in exporter.OF_FACES})
+    faces = {f: a for a in d.query("list") for f in d.query("faces," + a)}
+    assert faces == {"f": "a", "g": "a", "h": "b"}, faces
+
+    def all_of():
+        return {(q, o): d.query("%s,%s" % (q, o)) for q in owners for o in owners[q]}
+    low = all_of()
+    values, kinds = parse(get(url))
+    high = all_of()
+    compared = 0
+    for (query, owner), answer in low.items():
+        for key, was in answer.items():
+            m, rule = exporter.find(query, key)
+            assert m is not None, "/vnic/%s has %s, the exporter's table has not" % (query, key)
+            asked.add(m)
+            if m.name is None:
+                continue
+            labels = {"adapter": owner} if owner in "ab" else {"adapter": faces[owner], "face": owner}
+            labels.update(m.labels)
+            if rule:
+                labels["rule"] = rule
+            now = high[query, owner][key]
+            if isinstance(was, str):
+                assert values[m.name, tuple(sorted({**labels, m.key: now}.items()))] == 1, m.name
+                continue
+            name = m.name
+            if m.kind == "summary" and "quantile" not in labels:
+                name += "_count" if key.endswith("_count") else "_sum"
+            got = values[name, tuple(sorted(labels.items()))]
+            scale = 1e9 if key.endswith("_ns") else 1
+            # what still moves lies between what it was before and after
+            assert min(was, now) - 1 <= got * scale <= max(was, now) + 1, (name, labels, was, got, now)
+            compared += 1
+    never = {m for m in exporter.TABLE} - asked
+    assert not never, [(m.query, m.key) for m in never]
+    print("%d values of %d metrics compared" % (compared, len(kinds)))
+    for adapter in "ab":
+        for u in "nbls", "packets":
+            reasons = sum(v for (n, _l), v in values.items()
+                          if n == "vnic_rejected_%s_total" % u and ("adapter", adapter) in _l)
+            assert low["stats", adapter]["rejected_" + u] <= reasons <= high["stats", adapter]["rejected_" + u]
+    assert value(values, "up") == 1
+
+    # the names in what is given with it
+    known = {n for n, _ in values}
+    board = json.load(open(ROOT + "/config/grafana/vnic.json"))
+    expressions = [t["expr"] for p in board["panels"] for t in p["targets"]]
+    expressions += re.findall(r"(?:expr: |^ {10})(.*)", open(ROOT + "/config/prometheus/rules.yml").read(), re.M)
+    expressions += [v["query"]["query"] for v in board["templating"]["list"] if isinstance(v["query"], dict)]
+    used = set(re.findall(r"\bvnic_\w+", " ".join(expressions)))
+    assert len(used) > 15 and used <= known, used - known
+    if shutil.which("promtool"):
+        for check in (["check", "rules", ROOT + "/config/prometheus/rules.yml"],
+                      ["check", "config", ROOT + "/config/prometheus/prometheus.yml"]):
+            p = run("promtool", *check)
+            assert p.returncode == 0, p
+        p = subprocess.run(["promtool", "check", "metrics"], input=get(url), capture_output=True, text=True)
+        assert p.returncode == 0, p
+    else:
+        print("promtool is not installed: the test's own parser alone")
+    hosts.Daemon.end(d)
+
+
+def case_xstats():
+    """The same counts under DPDK's names."""
+    d = Daemon(CONFIG)
+    until(lambda: d.query("stats,a")["aborted_packets"] > 0, "nothing is cancelled")
+    d.ask("stop a")
+    until(lambda: d.query("xstats,a")["tx_queued_packets"] == 0, "it is not empty")
+    s, x = d.query("stats,a"), d.query("xstats,a")
+    for name, key in (("tx_good_packets", "sent_packets"), ("tx_aborted_packets", "aborted_packets"),
+                      ("rx_good_packets", "rx_received"), ("tx_cancels", "cancels")):
+        assert x[name] == s[key], (name, x, s)
+    assert x["tx_good_packets"] == x["tx_q0_good_packets"] + x["tx_q1_good_packets"] > 0, x
+    assert x["tx_aborted_packets"] == x["tx_q0_aborted_packets"] > 0, x
+    assert all(re.fullmatch(r"[rt]x_(q\d+_)?[a-z_]+", n) for n in x), x
+    assert "rx_q1_queue_full_packets" in x and "rx_q0_good_packets" not in d.query("xstats,b")
+    assert "no such adapter" in d.query("xstats,nobody")["error"]
+    hosts.Daemon.end(d)
+
+
+def case_documented():
+    """The page of all metrics is what the exporter prints."""
+    p = run(*command("--metrics"))
+    assert p.returncode == 0, p
+    page = ROOT + "/app/vnic-exporter/METRICS.md"
+    assert p.stdout == open(page).read(), "%s > %s makes it anew" % (EXPORTER + " --metrics", page)
+
+
+def case_restart():
+    """It goes on when vnicd ends and begins, and says each once."""
+    e, url = start()
+    err = lambda: open(WORK + "/exporter.err").read().splitlines()
+    for _ in range(3):
+        assert parse(get(url))[0] == {("vnic_up", ()): 0}
+    assert len(err()) == 1 and "is vnicd running" in err()[0], err()
+    for turn in (1, 2):
+        d = Daemon(CONFIG)
+        until(lambda: value(parse(get(url))[0], "up") == 1, "vnicd is not found")
+        assert len(err()) == 2 * turn and "vnicd answers" in err()[-1], err()
+        hosts.Daemon.end(d)
+        d.telemetry = None
+        assert parse(get(url))[0] == {("vnic_up", ()): 0}
+        assert len(err()) == 2 * turn + 1, err()
+    base = url[:-len("/metrics")]
+    for path, code in (("/", 200), ("/nothing", 404)):
+        try:
+            assert urllib.request.urlopen(base + path, timeout=30).status == code
+        except urllib.error.HTTPError as x:
+            assert x.code == code, (path, x)
+    e.terminate()
+    e.wait(30)
+
+
+def case_refused():
+    """One line for each, and an exit code."""
+    busy, url = start()
+    port = re.search(r":(\d+)/", url)[1]
+    for more, cause in ((("--once",), "is vnicd running"), (("--listen", "here"), "ADDRESS:PORT"),
+                        (("--listen", "127.0.0.1:99999"), "ADDRESS:PORT"),
+                        (("--listen", "127.0.0.1:" + port), "in use"), (("--nonsense",), "--help"),
+                        (("--once", "--socket", "/nonexistent"), "/nonexistent: No such file"),
+                        (("--once", "--socket", "/" + "x" * 200), "too long")):
+        p = run(*command(*more))
+        lines = p.stderr.splitlines()
+        assert p.returncode != 0 and len(lines) == 1 and cause in lines[0] and p.stdout == "", (more, p)
+    assert busy.poll() is None
+
+
+main(globals())
