@@ -58,8 +58,7 @@ struct vnic__tap {
 
 	/* reader */
 	alignas(VNIC__LINE) _Atomic uint64_t written;
-	bool named, swept, closed; /* its blocks: the first is written, the last copies are found, the last
-				      is written */
+	bool closed; /* its last block is written */
 	uint32_t swept_to;
 	uint32_t first, nb; /* of the batch */
 	struct copy *batch[BATCH];
@@ -367,8 +366,8 @@ static void comment_of(const struct copy *c, char text[VNIC__PCAPNG_COMMENT])
 	} else if (c->status == VNIC_STATUS_SEND_ABORTED) {
 		what = "aborted ";
 	}
-	snprintf(text, VNIC__PCAPNG_COMMENT, "%s%s id=0x%" PRIx64 " after %" PRIu64 ".%" PRIu64 " us", what, why,
-		 c->id, ns / 1000, ns / 100 % 10);
+	snprintf(text, VNIC__PCAPNG_COMMENT, "%s%s id=0x%" PRIx64 " after %" PRIu64 ".%" PRIu64 " us",
+		 what, why, c->id, ns / 1000, ns / 100 % 10);
 }
 
 static size_t put_packet(const struct vnic__tap *t, const struct copy *c, char *at, size_t room)
