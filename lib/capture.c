@@ -58,6 +58,7 @@ struct vnic__tap {
 
 	/* reader */
 	alignas(VNIC__LINE) _Atomic uint64_t written;
+	_Atomic uint64_t returned; /* copies */
 	bool closed; /* its last block is written */
 	uint32_t swept_to;
 	uint32_t first, nb; /* of the batch */
@@ -335,10 +336,15 @@ void vnic_capture_stats_get(const struct vnic_capture *c, struct vnic_capture_st
 {
 	*st = (struct vnic_capture_stats){0};
 	for (const struct vnic__tap *t = c->taps; t != NULL; t = t->next) {
+		uint64_t taken, returned;
+
 		st->written += atomic_load_explicit(&t->written, memory_order_relaxed);
-		st->captured += atomic_load_explicit(&t->captured, memory_order_relaxed);
+		/* acquire: what was returned is read after it, so that no more seem to be out than are */
+		taken = atomic_load_explicit(&t->captured, memory_order_acquire);
+		returned = atomic_load_explicit(&t->returned, memory_order_relaxed);
+		st->captured += taken;
 		st->lost += atomic_load_explicit(&t->lost, memory_order_relaxed);
-		st->spare += rte_ring_count(t->spare);
+		st->spare += c->nb_packets - (taken > returned ? taken - returned : 0);
 		st->nb_packets += c->nb_packets;
 	}
 }
@@ -425,7 +431,7 @@ static size_t read_tap(struct vnic__tap *t, char *at, size_t room, bool *full)
 		t->first++;
 		c->taken_tsc = 0;
 		grow(&t->written, 1);
-		rte_ring_sp_enqueue(t->spare, c);
+		grow(&t->returned, rte_ring_sp_enqueue(t->spare, c) == 0);
 	}
 	if (!ended || t->closed)
 		return used;
