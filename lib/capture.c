@@ -58,8 +58,8 @@ struct vnic__tap {
 
 	/* reader */
 	alignas(VNIC__LINE) _Atomic uint64_t written;
-	bool named, swept, closed; /* its blocks: the first is written, the last copies are found, the last
-				      is written */
+	_Atomic uint64_t returned; /* copies */
+	bool closed; /* its last block is written */
 	uint32_t swept_to;
 	uint32_t first, nb; /* of the batch */
 	struct copy *batch[BATCH];
@@ -336,10 +336,15 @@ void vnic_capture_stats_get(const struct vnic_capture *c, struct vnic_capture_st
 {
 	*st = (struct vnic_capture_stats){0};
 	for (const struct vnic__tap *t = c->taps; t != NULL; t = t->next) {
+		uint64_t taken, returned;
+
 		st->written += atomic_load_explicit(&t->written, memory_order_relaxed);
-		st->captured += atomic_load_explicit(&t->captured, memory_order_relaxed);
+		/* acquire: what was returned is read after it, so that no more seem to be out than are */
+		taken = atomic_load_explicit(&t->captured, memory_order_acquire);
+		returned = atomic_load_explicit(&t->returned, memory_order_relaxed);
+		st->captured += taken;
 		st->lost += atomic_load_explicit(&t->lost, memory_order_relaxed);
-		st->spare += rte_ring_count(t->spare);
+		st->spare += c->nb_packets - (taken > returned ? taken - returned : 0);
 		st->nb_packets += c->nb_packets;
 	}
 }
@@ -367,8 +372,8 @@ static void comment_of(const struct copy *c, char text[VNIC__PCAPNG_COMMENT])
 	} else if (c->status == VNIC_STATUS_SEND_ABORTED) {
 		what = "aborted ";
 	}
-	snprintf(text, VNIC__PCAPNG_COMMENT, "%s%s id=0x%" PRIx64 " after %" PRIu64 ".%" PRIu64 " us", what, why,
-		 c->id, ns / 1000, ns / 100 % 10);
+	snprintf(text, VNIC__PCAPNG_COMMENT, "%s%s id=0x%" PRIx64 " after %" PRIu64 ".%" PRIu64 " us",
+		 what, why, c->id, ns / 1000, ns / 100 % 10);
 }
 
 static size_t put_packet(const struct vnic__tap *t, const struct copy *c, char *at, size_t room)
@@ -426,7 +431,7 @@ static size_t read_tap(struct vnic__tap *t, char *at, size_t room, bool *full)
 		t->first++;
 		c->taken_tsc = 0;
 		grow(&t->written, 1);
-		rte_ring_sp_enqueue(t->spare, c);
+		grow(&t->returned, rte_ring_sp_enqueue(t->spare, c) == 0);
 	}
 	if (!ended || t->closed)
 		return used;

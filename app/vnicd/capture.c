@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
@@ -107,7 +108,8 @@ static int open_file(struct vnicd_capture *c, const char *path, char *why, size_
 	if (c->fd < 0 && errno == EEXIST)
 		c->fd = open(path, flags);
 	if (c->fd < 0) {
-		snprintf(why, len, "capture: %s: %s; name a file that vnicd may write", path, strerror(errno));
+		snprintf(why, len, "capture: %s: %s; name a file that vnicd may write", path,
+			 strerror(errno));
 		return -1;
 	}
 	if (fstat(c->fd, &st) != 0 || !S_ISREG(st.st_mode))
@@ -146,28 +148,30 @@ static int add_faces(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, 
 			continue;
 		rc = vnic_capture_add(c->capture, d->face[i].face, f->name);
 		if (rc != 0) {
-			snprintf(why, len, "capture: face %s: %s; give EAL more memory (-m MIB), or a smaller "
-				 "snaplen", f->name, strerror(-rc));
+			snprintf(why, len, "capture: face %s: %s; give EAL more memory (-m MIB), or a "
+				 "smaller snaplen", f->name, strerror(-rc));
 			return -1;
 		}
 		n++;
 	}
 	if (n != 0)
 		return 0;
-	snprintf(why, len, "capture: no face sends by it; name an adapter that has faces, or none for all");
+	snprintf(why, len, "capture: no face sends by it; name an adapter that has faces, or none for "
+		 "all");
 	return -1;
 }
 
 /* A capture of the faces, and its thread; on failure none, and the file stays open. */
-static int begin(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, uint32_t snaplen, char *why,
-		 size_t len)
+static int begin(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, uint32_t snaplen,
+		 char *why, size_t len)
 {
 	struct vnic_capture_conf conf = {.snaplen = snaplen, .application = "vnicd " VNIC_VERSION};
 	int rc;
 
 	c->capture = vnic_capture_create(&conf);
 	if (c->capture == NULL) {
-		snprintf(why, len, "capture: %s; give EAL more memory (-m MIB)", rte_strerror(rte_errno));
+		snprintf(why, len, "capture: %s; give EAL more memory (-m MIB)",
+			 rte_strerror(rte_errno));
 		return -1;
 	}
 	atomic_init(&c->bytes, 0);
@@ -178,7 +182,8 @@ static int begin(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, uint
 	if (rc == 0) {
 		rc = rte_ctrl_thread_create(&c->thread, "vnic-capture", NULL, write_out, c);
 		if (rc != 0)
-			snprintf(why, len, "capture: its thread: %s; end some programs", strerror(abs(rc)));
+			snprintf(why, len, "capture: its thread: %s; end some programs",
+				 strerror(abs(rc)));
 	}
 	if (rc == 0)
 		return 0;
@@ -222,7 +227,8 @@ int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32
 		return -1;
 	}
 	if (strlen(path) >= CAPTURE_PATH || !shows(path)) {
-		snprintf(why, len, "capture: FILE has up to %d characters, plain ones", CAPTURE_PATH - 1);
+		snprintf(why, len, "capture: FILE has up to %d characters, plain ones",
+			 CAPTURE_PATH - 1);
 		return -1;
 	}
 	if (find_adapter(d, adapter, &index, why, len) != 0)
@@ -268,8 +274,9 @@ static bool finished(const struct vnicd_capture *c)
 static bool wait_finished(struct vnicd *d, struct vnicd_capture *c, uint32_t ms)
 {
 	const struct timespec nap = {.tv_nsec = 200000};
+	uint64_t end = rte_rdtsc() + ms * (rte_get_tsc_hz() / 1000);
 
-	for (uint32_t i = 0; i < ms * 5 && !finished(c) && !vnicd_hurried(); i++)
+	while (!finished(c) && rte_rdtsc() < end && !vnicd_hurried())
 		if (vnicd_lcores_poll_main(d) == 0)
 			nanosleep(&nap, NULL);
 	if (!finished(c))
@@ -281,8 +288,8 @@ static bool wait_finished(struct vnicd *d, struct vnicd_capture *c, uint32_t ms)
 static void say_failed(const struct vnicd_capture *c)
 {
 	if (error_of(c) != 0)
-		fprintf(stderr, "vnicd: capture %s: %s: it has ended, traffic goes on; make room, then capture "
-			"start again\n", c->path, strerror(error_of(c)));
+		fprintf(stderr, "vnicd: capture %s: %s: it has ended, traffic goes on; make room, then "
+			"capture start again\n", c->path, strerror(error_of(c)));
 }
 
 int capture_stop(struct vnicd *d, char *why, size_t len)
@@ -296,7 +303,8 @@ int capture_stop(struct vnicd *d, char *why, size_t len)
 	c->ending = true;
 	let_go(d, c);
 	if (!wait_finished(d, c, STOP_MS)) {
-		snprintf(why, len, "capture: %s is still being written; capture status tells when it ends", c->path);
+		snprintf(why, len, "capture: %s is still being written; capture status tells when it "
+			 "ends", c->path);
 		return -1;
 	}
 	if (error_of(c) == 0)
@@ -329,8 +337,8 @@ void vnicd_capture_close(struct vnicd *d)
 	if (c->capture != NULL) {
 		let_go(d, c);
 		if (!wait_finished(d, c, STOP_MS))
-			fprintf(stderr, "vnicd: capture %s: its last packets are not written: the disk is too slow\n",
-				c->path);
+			fprintf(stderr, "vnicd: capture %s: its last packets are not written: the disk "
+				"is too slow\n", c->path);
 		else if (!c->ending)
 			say_failed(c);
 	}
@@ -347,18 +355,21 @@ void capture_status(struct vnicd *d, struct answer *a)
 {
 	struct vnicd_capture *c = d->capture;
 	struct vnic_capture_stats s;
+	const char *now;
 
 	answer_begin(a, ANSWER_DICT, NULL);
 	if (c == NULL || c->path[0] == '\0') {
 		answer_text(a, "capture", "off");
 		return;
 	}
-	if (c->capture != NULL)
+	if (c->capture != NULL) {
 		vnic_capture_stats_get(c->capture, &s);
-	else
+		now = c->ending ? "ending" : "on";
+	} else {
 		s = c->last;
-	answer_text(a, "capture", c->capture == NULL ? (error_of(c) != 0 ? "failed" : "off") :
-				  c->ending ? "ending" : "on");
+		now = error_of(c) != 0 ? "failed" : "off";
+	}
+	answer_text(a, "capture", now);
 	answer_text(a, "file", c->path);
 	answer_u64(a, "captured", s.captured);
 	answer_u64(a, "lost", s.lost);
@@ -379,7 +390,8 @@ static int read_start(struct vnicd *d, struct words *w, char *why, size_t len)
 	if (words_take(w, "snaplen")) {
 		if (w->now == NULL || conf_number(w->now, 0, &snaplen) != 0 || snaplen < SNAPLEN_MIN ||
 		    snaplen > SNAPLEN_MAX) {
-			snprintf(why, len, "capture: snaplen is a number from %d to %d", SNAPLEN_MIN, SNAPLEN_MAX);
+			snprintf(why, len, "capture: snaplen is a number from %d to %d", SNAPLEN_MIN,
+				 SNAPLEN_MAX);
 			return -1;
 		}
 		words_next(w);

@@ -12,8 +12,8 @@ int vnicd_pdump_start(struct vnicd *d)
 {
 	(void)d;
 	if (rte_pdump_init() != 0)
-		fprintf(stderr, "vnicd: dpdk-dumpcap will not be able to attach: %s; vnicd's own capture does "
-			"not need it\n", rte_strerror(rte_errno));
+		fprintf(stderr, "vnicd: dpdk-dumpcap will not be able to attach: %s; capture start on "
+			"the control socket works without\n", rte_strerror(rte_errno));
 	return 0;
 }
 

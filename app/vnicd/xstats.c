@@ -79,8 +79,9 @@ static const struct name receiver[] = {
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
-_Static_assert(COUNT_OF(tx) + COUNT_OF(rx) +
-		       CONF_FACES_MAX * (COUNT_OF(face) + COUNT_OF(face_up) + COUNT_OF(receiver)) <= XSTATS_MAX,
+#define OF_FACE (COUNT_OF(face) + COUNT_OF(face_up) + COUNT_OF(receiver))
+
+_Static_assert(COUNT_OF(tx) + COUNT_OF(rx) + CONF_FACES_MAX * OF_FACE <= XSTATS_MAX,
 	       "room for all faces");
 
 struct list {
@@ -89,7 +90,8 @@ struct list {
 };
 
 /* `prefix` before each name: "tx_", "rx_q3_". */
-static void add(struct list *l, const char *prefix, const struct name *names, size_t n, const void *stats)
+static void add(struct list *l, const char *prefix, const struct name *names, size_t n,
+		const void *stats)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct xstat *x = &l->at[l->n++];

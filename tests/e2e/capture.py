@@ -67,7 +67,7 @@ def case_file():
         skip("an interface needs root and /dev/net/tun")
     tap = "vc" + TAG
     d = Daemon("[adapter a]\nport = net_null0,no-rx=1\npackets_per_s = 100\nburst_packets = 1\n"
-               "[face f]\nport = net_tap0,iface=%s\nid = source_port\n" % tap)
+               "[face f]\nport = net_tap0,iface=%s\nid = source_port 10, source_port\n" % tap)
     run("sysctl", "-qw", "net.ipv6.conf.%s.disable_ipv6=1" % tap)
     must("ip", "link", "set", tap, "arp", "off", "up")
     until(lambda: open("/sys/class/net/%s/carrier" % tap).read() == "1\n", "the tap has no carrier")
@@ -83,6 +83,8 @@ def case_file():
 
     # the kernel drops what an interface sends until it has seen to its carrier
     until(lambda: (send(1, 9), d.query("share,f")["received"])[1] > 0, "nothing arrives")
+    send(1, 10)  # what was sent before it has come when it has
+    until(lambda: d.query("ids,f")["rule_1_packets"] == 1, "the last of them does not arrive")
     d.cancel("cancel a face f")
     until(lambda: d.stats()["queued_packets"] == 0, "it is not empty")
     before = d.stats()

@@ -441,8 +441,8 @@ static void on_and_off(void **state)
 
 static void refused(void **state)
 {
-	const struct vnic_capture_conf bad[] = {{.snaplen = 13}, {.snaplen = 65536}, {.nb_packets = 1048577},
-		{.application = "a name of more than 31 characters"}};
+	const struct vnic_capture_conf bad[] = {{.snaplen = 13}, {.snaplen = 65536},
+		{.nb_packets = 1048577}, {.application = "a name of more than 31 characters"}};
 	struct vnic_capture_conf conf = {.nb_packets = 16};
 	struct scene s = scene_open();
 	struct vnic_face *f = face_of(&s, 1);
