@@ -14,6 +14,7 @@
 #include "hush.h"
 #include "ids.h"
 #include "place.h"
+#include "say.h"
 
 #define MBUFS_SPARE 2048u
 #define TX_HELD 512u /* packets that a face's port may hold when it has taken them */
@@ -63,8 +64,8 @@ static void warn_of(const char *section, const char *devargs)
 
 	if (devargs_driver(devargs, "net_af_packet") &&
 	    devargs_value(devargs, "qdisc_bypass", bypass, sizeof(bypass)) && atoi(bypass) == 0)
-		fprintf(stderr, "vnicd: %s: with qdisc_bypass=0 its driver, and the lcore, sleeps in the kernel "
-			"while the interface's qdisc is full; leave it out\n", section);
+		say(SAY_WARNING, "%s: with qdisc_bypass=0 its driver, and the lcore, sleeps in the kernel "
+		    "while the interface's qdisc is full; leave it out", section);
 }
 
 static int open_one(struct vnicd *d, const char *section, const char *devargs,
@@ -225,9 +226,8 @@ int vnicd_adapters_create(struct vnicd *d)
 			return fail(d, "%s: adapter %s: does not start: %s", d->conf.path, a->name,
 				    vnic_status_name(status));
 		if (vnic_adapter_in_flight(d->adapter[i].adapter) == VNIC_IN_FLIGHT_UNKNOWN)
-			fprintf(stderr, "vnicd: adapter %s: in_flight = %u is not enforced: the port "
-				"does not tell what it holds; set its queue size in its devargs\n",
-				a->name, conf.in_flight);
+			say(SAY_WARNING, "adapter %s: in_flight = %u is not enforced: the port does not "
+			    "tell what it holds; set its queue size in its devargs", a->name, conf.in_flight);
 	}
 	return 0;
 }
@@ -253,8 +253,8 @@ static void find_unaddressed(const struct vnicd *d)
 				  conf_face_receives(&d->conf, &d->conf.face[k]);
 		if (others != 0 && conf_face_receives(&d->conf, f) && f->nb_macs == 0 &&
 		    !f->promiscuous && !a->learn)
-			fprintf(stderr, "vnicd: face %s: it receives broadcasts only, for it is not alone "
-				"on adapter %s; give it mac = ADDRESS, or receive = no\n", f->name, a->name);
+			say(SAY_WARNING, "face %s: it receives broadcasts only, for it is not alone on "
+			    "adapter %s; give it mac = ADDRESS, or receive = no", f->name, a->name);
 	}
 }
 
@@ -271,9 +271,9 @@ static void find_unmatched(const struct vnicd *d)
 			most = RTE_MIN(most, info.mtu + VNICD_HEADER + 2u * RTE_VLAN_HLEN);
 		for (uint32_t k = 0; k < f->nb_rules; k++)
 			if (f->rule[k].kind == VNIC_IDRULE_BYTES && f->rule[k].offset + f->rule[k].width > most)
-				fprintf(stderr, "vnicd: face %s: id: '%s' can never match, its frames have at most "
-					"%u bytes; choose a smaller offset, or a larger mtu\n", f->name,
-					ids_rule_text(&f->rule[k], text), most);
+				say(SAY_WARNING, "face %s: id: '%s' can never match, its frames have at most %u "
+				    "bytes; choose a smaller offset, or a larger mtu", f->name,
+				    ids_rule_text(&f->rule[k], text), most);
 	}
 }
 
@@ -307,14 +307,16 @@ int vnicd_faces_create(struct vnicd *d)
 	vnicd_links_compare(d);
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
 		rte_cpuset_t cpus = rte_lcore_cpuset(d->adapter[i].lcore);
-		char text[VNICD_LINE];
+		char text[VNICD_LINE] = "", *rest = text, *line;
 
 		for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
 			if (CPU_ISSET(cpu, &cpus)) {
 				vnic_adapter_check_numa(d->adapter[i].adapter, cpu, text, sizeof(text));
-				fputs(text, stderr);
 				break;
 			}
+		while ((line = strsep(&rest, "\n")) != NULL)
+			if (*line != '\0')
+				say(SAY_WARNING, "%s", line);
 	}
 	return 0;
 }

@@ -33,6 +33,7 @@ struct conf_global {
 	char report[CONF_TEXT];  /* folder for the report's files, "" none */
 	char control[CONF_TEXT]; /* path of the control socket, "" none */
 	int64_t control_lcore;   /* -1: chosen */
+	uint64_t log_level;      /* enum say_level */
 };
 
 /* [adapter NAME] */

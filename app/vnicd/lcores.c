@@ -9,6 +9,8 @@
 
 #include <rte_launch.h>
 
+#include "say.h"
+
 /* ---- the choice ---- */
 
 static unsigned int nth_worker(unsigned int n)
@@ -137,13 +139,13 @@ static void find_shared(struct vnicd *d)
 				continue;
 			d->lcore[i].yields = d->lcore[k].yields = true;
 			if (!said)
-				fprintf(stderr, "vnicd: lcores %u and %u share a CPU and take turns on "
-					"it, slower; give each its own with EAL's --lcores\n", i, k);
+				say(SAY_WARNING, "lcores %u and %u share a CPU and take turns on it, "
+				    "slower; give each its own with EAL's --lcores", i, k);
 			said = true;
 		}
 	if (d->lcore[d->control_lcore].nb_adapters != 0)
-		fprintf(stderr, "vnicd: lcore %u does both data and control, slower; give EAL three "
-			"lcores (main, control, data) with --lcores\n", d->control_lcore);
+		say(SAY_WARNING, "lcore %u does both data and control, slower; give EAL three lcores "
+		    "(main, control, data) with --lcores", d->control_lcore);
 }
 
 int vnicd_lcores_start(struct vnicd *d)

@@ -11,6 +11,7 @@
 #include <rte_eal.h>
 
 #include "eal.h"
+#include "say.h"
 
 static volatile sig_atomic_t signals;
 
@@ -112,7 +113,7 @@ static int serve(struct vnicd *d)
 		good = vnicd_report_final(d);
 	} else {
 		vnicd_telemetry_stop(d);
-		fprintf(stderr, "vnicd: %s\n", d->why);
+		say(SAY_ERROR, "%s", d->why);
 		up++; /* a step that failed half-way is undone too */
 	}
 	vnicd_peers_close(d); /* it listens to the ports' events */
@@ -138,8 +139,9 @@ int main(int argc, char **argv)
 	case CONF_EXIT_ERROR: rc = EXIT_FAILURE; goto out;
 	case CONF_RUN: break;
 	}
+	say_level_set((enum say_level)d->conf.global.log_level); /* EAL's --log-level comes over it */
 	if (eal_start(eal_argc, argv, d->why, sizeof(d->why)) < 0) {
-		fprintf(stderr, "vnicd: %s\n", d->why);
+		say(SAY_ERROR, "%s", d->why);
 		rc = EXIT_FAILURE;
 		goto out;
 	}

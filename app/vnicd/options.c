@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "ids.h"
+#include "say.h"
 
 #define YEAR_S (INT64_C(86400) * 365)
 #define NAME_MAX_LEN (CONF_NAME - 1)
@@ -38,6 +39,10 @@ static const struct conf_option global_options[] = {
 	 .help = "path of the control socket, for its owner only; left out: no socket"},
 	{ENTRY(I64, conf_global, control_lcore), RANGE(-1, 1023, -1),
 	 .help = "the lcore that serves cancels and control requests; -1: chosen"},
+	{ENTRY(CHOICE, conf_global, log_level),
+	 CHOICES(SAY_NOTICE, "error", "warning", "notice", "info", "debug"),
+	 .help = "which lines it prints on standard error: these and graver ones; EAL's "
+		 "--log-level=vnicd:LEVEL wins"},
 };
 
 static const struct conf_option adapter_options[] = {
