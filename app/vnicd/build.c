@@ -13,11 +13,9 @@
 #include "devargs.h"
 #include "hush.h"
 #include "ids.h"
+#include "need.h"
 #include "place.h"
 #include "say.h"
-
-#define MBUFS_SPARE 2048u
-#define TX_HELD 512u /* packets that a face's port may hold when it has taken them */
 
 static int fail(struct vnicd *d, const char *format, ...)
 {
@@ -96,37 +94,13 @@ static int open_one(struct vnicd *d, const char *section, const char *devargs,
 	return fail(d, "%s: %s: %s (%s)", d->conf.path, section, why, cause);
 }
 
-/* Packets that an adapter's faces hold of what it receives. */
-static uint32_t received_mbufs(const struct vnicd *d, uint32_t adapter)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
-		if (d->conf.face[i].adapter_index == adapter &&
-		    conf_face_receives(&d->conf, &d->conf.face[i]))
-			n += (uint32_t)d->conf.face[i].receive_depth + TX_HELD;
-	return n;
-}
-
-/* Packets of a face are in its port, its queue and the lower port at once, or with the faces
- * that it sends to. */
-static uint32_t face_mbufs(const struct vnicd *d, const struct conf_face *f)
-{
-	const struct conf_adapter *a = &d->conf.adapter[f->adapter_index];
-
-	if (f->mbufs != 0)
-		return (uint32_t)f->mbufs;
-	return (uint32_t)(a->depth * f->nbl_packets + a->in_flight) + MBUFS_SPARE +
-	       (a->local ? received_mbufs(d, f->adapter_index) : 0);
-}
-
 /* Is the adapter's port to be polled? Then for every address, not only its own; a port that
  * has no such filter says that it cannot. */
 static bool receives(const struct vnicd *d, uint32_t adapter)
 {
 	const struct conf_adapter *a = &d->conf.adapter[adapter];
 
-	return a->receive && a->shares[0] == '\0' && received_mbufs(d, adapter) != 0;
+	return a->receive && a->shares[0] == '\0' && need_receives(&d->conf, adapter);
 }
 
 int vnicd_ports_open(struct vnicd *d)
@@ -147,7 +121,7 @@ int vnicd_ports_open(struct vnicd *d)
 			continue;
 		}
 		snprintf(section, sizeof(section), "adapter %s", a->name);
-		if (open_one(d, section, a->port, &conf, MBUFS_SPARE + received_mbufs(d, i),
+		if (open_one(d, section, a->port, &conf, need_adapter_mbufs(&d->conf, i),
 			     &d->adapter[i].port, &d->adapter[i].relay) != 0)
 			return -1;
 		d->adapter[i].port_open = true;
@@ -161,7 +135,7 @@ int vnicd_ports_open(struct vnicd *d)
 
 		d->face[i].conf = f;
 		snprintf(section, sizeof(section), "face %s", f->name);
-		if (open_one(d, section, f->port, &conf, face_mbufs(d, f), &d->face[i].port,
+		if (open_one(d, section, f->port, &conf, need_face_mbufs(&d->conf, i), &d->face[i].port,
 			     &d->face[i].relay) != 0)
 			return -1;
 		d->face[i].port_open = true;

@@ -9,66 +9,23 @@
 
 #include <rte_launch.h>
 
+#include "choice.h"
 #include "say.h"
 
 /* ---- the choice ---- */
 
-static unsigned int nth_worker(unsigned int n)
-{
-	unsigned int workers = rte_lcore_count() - 1, id = rte_get_main_lcore();
-
-	if (workers == 0)
-		return id;
-	for (unsigned int i = 0; i <= n % workers; i++)
-		id = rte_get_next_lcore(id, 1, 1);
-	return id;
-}
-
-/* The control lcore is the first worker; data lcores are the others in turn, or the same
- * one where there is no other. */
-static unsigned int choose_data(const struct vnicd *d, unsigned int n)
-{
-	unsigned int workers = rte_lcore_count() - 1, k = 0;
-
-	if (workers < 2)
-		return nth_worker(0);
-	if (d->control_lcore == rte_get_main_lcore())
-		return nth_worker(n);
-	for (n %= workers - 1;; k++)
-		if (nth_worker(k) != d->control_lcore && n-- == 0)
-			return nth_worker(k);
-}
-
-static bool valid(int64_t lcore)
-{
-	return lcore >= 0 && lcore < RTE_MAX_LCORE && rte_lcore_is_enabled((unsigned int)lcore);
-}
-
 int vnicd_lcores_choose(struct vnicd *d)
 {
-	int64_t wish = d->conf.global.control_lcore;
+	unsigned int lcore[RTE_MAX_LCORE], n = 0, id = rte_get_main_lcore();
+	struct choice choice;
 
-	if (wish >= 0 && !valid(wish)) {
-		snprintf(d->why, sizeof(d->why), "%s: vnicd: control_lcore = %d is not an lcore of EAL; "
-			 "name it in EAL's -l or --lcores", d->conf.path, (int)wish);
+	for (lcore[n++] = id; n < rte_lcore_count(); lcore[n++] = id)
+		id = rte_get_next_lcore(id, 1, 1);
+	if (choice_make(&choice, &d->conf, lcore, n, d->why, sizeof(d->why)) != 0)
 		return -1;
-	}
-	d->control_lcore = wish >= 0 ? (unsigned int)wish : nth_worker(0);
-	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
-		wish = d->conf.adapter[i].lcore;
-		if (wish >= 0 && !valid(wish)) {
-			snprintf(d->why, sizeof(d->why), "%s: adapter %s: lcore = %d is not an lcore of "
-				 "EAL; name it in EAL's -l or --lcores", d->conf.path,
-				 d->conf.adapter[i].name, (int)wish);
-			return -1;
-		}
-		if (wish >= 0)
-			d->adapter[i].lcore = (unsigned int)wish;
-		else if (d->conf.adapter[i].nb_lower != 0) /* beside what it hands down to */
-			d->adapter[i].lcore = d->adapter[d->conf.adapter[i].lower_index[0]].lcore;
-		else
-			d->adapter[i].lcore = choose_data(d, i);
-	}
+	d->control_lcore = choice.control;
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		d->adapter[i].lcore = choice.data[i];
 	return 0;
 }
 
