@@ -10,6 +10,7 @@
 
 #include <rte_eal.h>
 
+#include "check.h"
 #include "eal.h"
 #include "say.h"
 
@@ -97,7 +98,13 @@ static void run(struct vnicd *d)
 	}
 }
 
-static int serve(struct vnicd *d)
+/* The command line. */
+struct words_given {
+	int eal_argc, argc;
+	char **eal_argv, **argv; /* each begins with the program's name */
+};
+
+static int serve(struct vnicd *d, const struct words_given *w)
 {
 	size_t up = 0;
 	bool good = false;
@@ -105,6 +112,7 @@ static int serve(struct vnicd *d)
 	while (up < STEPS && steps[up].up(d) == 0)
 		up++;
 	if (up == STEPS) {
+		check_start(&d->conf, w->eal_argc, w->eal_argv, w->argc, w->argv);
 		run(d);
 		vnicd_telemetry_stop(d);
 		vnicd_socket_close(d);
@@ -130,10 +138,16 @@ int main(int argc, char **argv)
 	bool split = eal_argc < argc && strcmp(argv[eal_argc], "--") == 0;
 	int skip = split ? eal_argc : 0;
 	struct vnicd *d = calloc(1, sizeof(*d));
+	char *given[argc + 1]; /* EAL writes into argv */
 
 	if (d == NULL)
 		return EXIT_FAILURE;
 	argv[skip] = argv[0];
+	memcpy(given, argv, ((size_t)argc + 1) * sizeof(*given));
+	if (check_asked(argc - skip, argv + skip)) {
+		rc = check_main(eal_argc, argv, argc - skip, argv + skip);
+		goto out;
+	}
 	switch (conf_read(&d->conf, argc - skip, argv + skip, stdout, stderr)) {
 	case CONF_EXIT_OK: rc = EXIT_SUCCESS; goto out;
 	case CONF_EXIT_ERROR: rc = EXIT_FAILURE; goto out;
@@ -145,7 +159,7 @@ int main(int argc, char **argv)
 		rc = EXIT_FAILURE;
 		goto out;
 	}
-	rc = serve(d);
+	rc = serve(d, &(struct words_given){eal_argc, argc - skip, given, given + skip});
 	eal_stop();
 out:
 	free(d);
