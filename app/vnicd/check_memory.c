@@ -228,6 +228,9 @@ void check_memory(struct check *c)
 	struct need n;
 
 	need_of(c, &n);
+	if (c->args.no_huge && c->args.in_memory)
+		findings_add(&c->f, FINDING_ERROR, "memory", "--no-huge and --in-memory exclude each other",
+			     "EAL does not start", check_rerun(c, NULL, NULL, "--in-memory"));
 	if (c->args.no_huge)
 		check_no_huge(c, &n);
 	if (!c->args.no_huge && !c->start) {

@@ -313,9 +313,6 @@ static void check_memif(struct check *c, const struct port *p)
 	devargs_value(p->devargs, "socket", path, sizeof(path));
 	if (says(p, "socket-abstract", "no", false) && server)
 		check_listening(c, p, "socket", path);
-	if (c->args.in_memory && !c->args.no_huge)
-		add(c, p, FINDING_ERROR, "net_memif does not work with --in-memory", "it does not open",
-		    check_rerun(c, NULL, NULL, "--in-memory"));
 }
 
 /* A file to read, or to write in its folder. */

@@ -186,6 +186,8 @@ def case_no_huge():
     assert len(f) == 1 and re.search("EAL gets 8 MiB, about [0-9]+ are needed", f[0]["cause"]), f
     found("notice", "hugepages: --no-huge does without them", eal=(*LCORES, "--no-huge", "-m", "512"),
           cure="echo 256 > /proc/sys/vm/nr_hugepages")
+    f = findings(look(eal=(*LCORES, "--no-huge", "--in-memory", "-m", "512")))
+    assert len(f) == 2 and any("exclude each other" in x["cause"] and "in-memory" not in x["cure"] for x in f), f
 
 
 def as_other(*args, **more):
@@ -391,8 +393,6 @@ def case_sockets():
         assert "--single-file" not in json.dumps(look(user, (*LCORES, "--no-huge", "-m", "256")))
     found("error", "there is no /dev/vhost-net", config=face("net_virtio_user0,path=/dev/vhost-net"), eal=eal,
           cure="modprobe vhost_net")
-    found("error", "net_memif does not work with --in-memory", eal=(*LCORES, "--in-memory"),
-          config=face("net_memif0,role=client,socket=%s,socket-abstract=no" % path))
 
 
 def case_files():
