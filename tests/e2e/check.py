@@ -444,6 +444,7 @@ def case_words():
     assert lines[-1].startswith("vnicd would not run with %s: 1 error," % bad), lines
     assert sum(line.startswith("vnicd would") for line in lines) == 2, lines
     assert any(line.startswith("error    configuration: " + bad) for line in lines), lines
+    text(*LCORES, "--", "--check", bad, CONFIG, code=1)
     assert text("--check", WORK + "/none.ini", code=1)[-1].startswith("vnicd would not run")
     assert text("--check", CONFIG, "--nonsense", code=1)[0].startswith("error    configuration: command line: unknown")
 
