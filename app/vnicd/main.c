@@ -89,6 +89,7 @@ static void run(struct vnicd *d)
 		int wait_ms = vnicd_lcores_main_polls(d) ? 0 : NAP_MS;
 
 		vnicd_links_pass(d);
+		vnicd_states_tell(d);
 		if (vnicd_socket_poll(d, wait_ms))
 			wait_ms = 0;
 		if (!vnicd_peers_poll(d, wait_ms) && wait_ms != 0)

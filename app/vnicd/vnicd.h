@@ -27,6 +27,7 @@ struct vnicd_adapter {
 	bool port_open;
 	struct relay *relay; /* a memif port's, NULL of others */
 	unsigned int lcore;
+	enum vnic_state told; /* its operator */
 };
 
 struct vnicd_face {
@@ -82,6 +83,9 @@ void vnicd_faces_destroy(struct vnicd *d);
 void vnicd_links_pass(struct vnicd *d);
 /* A line for each face whose MTU its adapter does not take. */
 void vnicd_links_compare(const struct vnicd *d);
+
+/* states.c: a line for each adapter that has come to another state. */
+void vnicd_states_tell(struct vnicd *d);
 
 /* lcores.c */
 int vnicd_lcores_choose(struct vnicd *d);

@@ -503,6 +503,39 @@ def case_levels():
     assert p.returncode == 1 and "log_level" in p.stderr and "error, warning, notice, info, debug" in p.stderr, p
 
 
+def case_states():
+    """One line for each state that an adapter comes to, and what goes on from there."""
+    machine()
+    control = WORK + "/control"
+    with open(CONFIG, "w") as f:
+        f.write("[vnicd]\nlog_level = info\ncontrol = %s\n" % control + NULLS)
+    p = subprocess.Popen([VNICD, "--no-pci", "--no-huge", "-m", "128", "--file-prefix", PREFIX, "--", "-c", CONFIG], cwd=WORK,
+                         stdout=subprocess.DEVNULL, stderr=open(WORK + "/err", "w"))
+    started.append(p)
+
+    def until(n, last):
+        deadline = time.time() + 60
+        while True:
+            lines = [x for x in open(WORK + "/err").read().splitlines() if x.startswith("vnicd: adapter a: ")]
+            if len(lines) >= n:
+                break
+            assert p.poll() is None and time.time() < deadline, lines
+            time.sleep(0.05)
+        assert len(lines) == n and lines[-1] == "vnicd: adapter a: " + last, lines
+
+    until(1, "Running")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(control)
+        answers = s.makefile("r")
+        for n, (word, last) in enumerate((("pause", "Paused; what is sent comes back until: restart"),
+                                          ("restart", "Running"), ("stop", "Halted; to use it again: start"))):
+            s.sendall(word.encode() + b" a\n")
+            answers.readline()
+            until(n + 2, last)
+    p.send_signal(signal.SIGINT)
+    assert p.wait(60) == 0
+
+
 # ---- this machine ----
 
 def real(eal, words=()):
