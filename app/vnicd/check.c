@@ -28,21 +28,21 @@ static int left_out(const struct arguments *a, int i, const char *without)
 const char *check_rerun(struct check *c, const char *eal, const char *own, const char *without)
 {
 	const struct arguments *a = &c->args;
-	const char *text = findings_quote(&c->f, a->argv[0]);
+	const char *text = QUOTE(a->argv[0]);
 	bool split = eal != NULL;
 
 	for (int i = 1; i < a->argc; i++) {
 		int n = left_out(a, i, without);
 
 		if (n == 0)
-			text = findings_text(&c->f, "%s %s", text, findings_quote(&c->f, a->argv[i]));
+			text = TEXT("%s %s", text, QUOTE(a->argv[i]));
 		else
 			i += n - 1;
 		split = true;
 	}
 	if (eal != NULL)
-		text = findings_text(&c->f, "%s %s", text, eal);
-	return findings_text(&c->f, "%s%s%s%s%s", text, split ? " --" : "", c->own,
+		text = TEXT("%s %s", text, eal);
+	return TEXT("%s%s%s%s%s", text, split ? " --" : "", c->own,
 			     own != NULL ? " " : "", own != NULL ? own : "");
 }
 
@@ -75,7 +75,7 @@ static void look(struct check *c, const struct conf *conf, int eal_argc, char **
 	if (c->args.nb_lcores == 0 ||
 	    choice_make(&c->choice, conf, lcore, c->args.nb_lcores, why, sizeof(why)) != 0) {
 		findings_add(&c->f, FINDING_ERROR, "lcores", c->args.nb_lcores == 0 ?
-				     "EAL's arguments name none" : findings_text(&c->f, "%s", why),
+				     "EAL's arguments name none" : TEXT("%s", why),
 			     "it does not start",
 			     check_rerun(c, NULL, NULL, CHECK_LCORES));
 		c->args.nb_lcores = 0;
@@ -98,7 +98,7 @@ void check_start(const struct conf *conf, int eal_argc, char **eal_argv, int arg
 	c->start = true;
 	c->own = "";
 	for (int i = 1; i < argc; i++)
-		c->own = findings_text(&c->f, "%s %s", c->own, findings_quote(&c->f, argv[i]));
+		c->own = TEXT("%s %s", c->own, QUOTE(argv[i]));
 	look(c, conf, eal_argc, eal_argv);
 	for (uint32_t i = 0; i < c->f.nb; i++) {
 		const struct finding *x = &c->f.finding[i];
@@ -140,7 +140,8 @@ static void sort_words(struct asked *a, int argc, char **argv)
 			while (i + 1 < argc && argv[i + 1][0] != '-')
 				a->file[a->nb_files++] = argv[++i];
 		} else {
-			a->config |= strncmp(argv[i], "-c", 2) == 0 || strncmp(argv[i], "--config", 8) == 0;
+			a->config |= strncmp(argv[i], "-c", 2) == 0 || strncmp(argv[i], "--config",
+				    8) == 0;
 			a->word[a->nb_words++] = argv[i];
 		}
 	}
@@ -160,15 +161,18 @@ static void print(const struct check *c, const struct asked *a, const char *name
 		printf("{\"configuration\":");
 		json_text(stdout, name);
 		printf(",\"runs\":%s,\"errors\":%u,\"warnings\":%u,\"notices\":%u,\"findings\":",
-		       runs ? "true" : "false", n[FINDING_ERROR], n[FINDING_WARNING], n[FINDING_NOTICE]);
+		       runs ? "true" : "false", n[FINDING_ERROR], n[FINDING_WARNING],
+		       n[FINDING_NOTICE]);
 		findings_print_json(&c->f, stdout);
 		printf("}\n");
 		return;
 	}
 	findings_print(&c->f, stdout);
-	printf("vnicd %s%s%s: %u error%s, %u warning%s, %u notice%s\n", runs ? "would run" : "would not run",
+	printf("vnicd %s%s%s: %u error%s, %u warning%s, %u notice%s\n", runs ?
+		    "would run" : "would not run",
 	       *name != '\0' ? " with " : "", name, n[FINDING_ERROR], plural(n[FINDING_ERROR]),
-	       n[FINDING_WARNING], plural(n[FINDING_WARNING]), n[FINDING_NOTICE], plural(n[FINDING_NOTICE]));
+	       n[FINDING_WARNING], plural(n[FINDING_WARNING]), n[FINDING_NOTICE],
+	       plural(n[FINDING_NOTICE]));
 }
 
 /* What conf_read() says is a finding, too. */
@@ -186,9 +190,9 @@ static enum conf_action read_config(struct check *c, struct conf *conf, const st
 	if (action == CONF_EXIT_ERROR) {
 		said[strcspn(said, "\n")] = '\0';
 		findings_add(&c->f, FINDING_ERROR, "configuration",
-			     findings_text(&c->f, "%s", strncmp(said, "vnicd: ", 7) == 0 ? said + 7 : said),
+			     TEXT("%s", strncmp(said, "vnicd: ", 7) == 0 ? said + 7 : said),
 			     "it does not start",
-			     findings_text(&c->f, "%s --reference", findings_quote(&c->f, a->word[0])));
+			     TEXT("%s --reference", QUOTE(a->word[0])));
 	}
 	free(said);
 	return action;
@@ -212,7 +216,7 @@ static bool check_one(struct check *c, struct conf *conf, struct asked *a, char 
 		action = read_config(c, conf, a);
 	c->own = "";
 	for (int i = 1; i < a->nb_words; i++)
-		c->own = findings_text(&c->f, "%s %s", c->own, findings_quote(&c->f, a->word[i]));
+		c->own = TEXT("%s %s", c->own, QUOTE(a->word[i]));
 	a->nb_words = nb_words;
 	if (action == CONF_EXIT_OK)
 		return true;

@@ -38,6 +38,11 @@ struct check {
 	struct findings f;
 };
 
+/* Of findings.h, for what `struct check *c` has found. */
+#define TEXT(...) findings_text(&c->f, __VA_ARGS__)
+#define ROOT(command) findings_root(&c->f, command)
+#define QUOTE(word) findings_quote(&c->f, word)
+
 /* check_memory.c: hugepages, their mount, locked memory. */
 void check_memory(struct check *c);
 /* check_cpu.c: CPUs of lcores, hyperthreads, NUMA nodes, isolation, frequency. */

@@ -140,8 +140,8 @@ static unsigned int renumber(const struct check *c, struct roles *r, bool both)
 	return 0;
 }
 
-/* For the main lcore, which sleeps most of the time: a core that is left, a CPU that is, or that of the
- * one that controls. */
+/* For the main lcore, which sleeps most of the time: a core that is left, a CPU that is, or that of
+ * the one that controls. */
 static int main_cpu(const struct roles *r, const cpu_set_t *left)
 {
 	cpu_set_t cpus;
@@ -154,7 +154,8 @@ static int main_cpu(const struct roles *r, const cpu_set_t *left)
 	return CPU_COUNT(&cpus) != 0 ? cpus_first(&cpus) : r->role[r->nb - 1].cpu;
 }
 
-/* The command that gives a CPU, or a whole core, to each lcore that polls. NULL: there are too few. */
+/* The command that gives a CPU, or a whole core, to each lcore that polls. NULL: there are too
+ * few. */
 static const char *better(struct check *c, bool cores)
 {
 	const char *text = "", *own = NULL;
@@ -167,7 +168,7 @@ static const char *better(struct check *c, bool cores)
 	both = r.nb != 0 && r.role[r.nb - 1].data;
 	main_lcore = renumber(c, &r, both);
 	if (both && names_lcores(c->conf))
-		own = findings_text(&c->f, "--set vnicd.control_lcore=%u", r.role[r.nb - 1].lcore);
+		own = TEXT("--set vnicd.control_lcore=%u", r.role[r.nb - 1].lcore);
 	machine_cpus_usable(&left);
 	for (uint32_t i = 0; i < r.nb; i++) {
 		r.role[i].cpu = best_cpu(&left, r.role[i].node);
@@ -176,12 +177,12 @@ static const char *better(struct check *c, bool cores)
 		take(&left, r.role[i].cpu, cores);
 	}
 	if (r.nb != 0 && !has_role(&r, main_lcore))
-		text = findings_text(&c->f, ",%u@%d", main_lcore, main_cpu(&r, &left));
+		text = TEXT(",%u@%d", main_lcore, main_cpu(&r, &left));
 	for (uint32_t i = r.nb; i-- > 0;) /* control first, then data */
-		text = findings_text(&c->f, "%s,%u@%d", text, r.role[i].lcore, r.role[i].cpu);
+		text = TEXT("%s,%u@%d", text, r.role[i].lcore, r.role[i].cpu);
 	return *text == '\0' ? NULL :
-	       check_rerun(c, findings_text(&c->f, "--lcores %s%s", text + 1, names_lcores(c->conf) ?
-			   findings_text(&c->f, " --main-lcore %u", main_lcore) : ""), own, CHECK_LCORES);
+	       check_rerun(c, TEXT("--lcores %s%s", text + 1, names_lcores(c->conf) ?
+			   TEXT(" --main-lcore %u", main_lcore) : ""), own, CHECK_LCORES);
 }
 
 /* ---- findings ---- */
@@ -206,20 +207,21 @@ static void check_there(struct check *c)
 	machine_cpus(&online, "/sys/devices/system/cpu/online");
 	machine_cpus_usable(&usable);
 	if (cure == NULL)
-		cure = check_rerun(c, findings_text(&c->f, "'--lcores=(0-2)@%d'", cpus_first(&usable)), NULL, CHECK_LCORES);
+		cure = check_rerun(c, TEXT("'--lcores=(0-2)@%d'", cpus_first(&usable)), NULL,
+			    CHECK_LCORES);
 	if (lacks(&wanted, &online, &missing))
 		findings_add(&c->f, FINDING_ERROR, "CPUs",
-			     findings_text(&c->f, "lcores are to have %s, online are %s",
+			     TEXT("lcores are to have %s, online are %s",
 					   cpus_text(&missing, text), cpus_text(&online, have)),
 			     "EAL does not start", cure);
 	else if (lacks(&wanted, &usable, &missing))
 		findings_add(&c->f, FINDING_WARNING, "CPUs",
-			     findings_text(&c->f, "lcores are to have %s, this process was given %s",
+			     TEXT("lcores are to have %s, this process was given %s",
 					   cpus_text(&missing, text), cpus_text(&usable, have)),
 			     "others run there, or EAL does not start", cure);
 	else
 		findings_add(&c->f, FINDING_OK, "CPUs",
-			     findings_text(&c->f, "lcores have %s of %s", cpus_text(&wanted, text),
+			     TEXT("lcores have %s of %s", cpus_text(&wanted, text),
 					   cpus_text(&usable, have)), "", "");
 }
 
@@ -231,7 +233,7 @@ static void add_crowd(struct check *c, const char *subject, const char *cause, c
 		findings_add(&c->f, FINDING_WARNING, subject, cause, effect, cure);
 	else
 		findings_add(&c->f, FINDING_NOTICE, subject, cause,
-			     findings_text(&c->f, "%s; this machine has no CPU to spare", effect), "");
+			     TEXT("%s; this machine has no CPU to spare", effect), "");
 }
 
 static const char *name_of(const struct role *r)
@@ -253,25 +255,28 @@ static void check_crowd(struct check *c, const struct roles *r)
 			if (!CPU_ISSET(y->cpu, &core) || (x->cpu == y->cpu && c->start))
 				continue;
 			if (x->cpu == y->cpu)
-				add_crowd(c, "lcores", findings_text(&c->f, "%s lcore %u and %s lcore %u "
-					"share CPU %d", name_of(x), x->lcore, name_of(y), y->lcore, x->cpu),
+				add_crowd(c, "lcores", TEXT("%s lcore %u and %s lcore %u "
+					"share CPU %d", name_of(x), x->lcore, name_of(y), y->lcore,
+						    x->cpu),
 					"they take turns, slower", better(c, false));
 			else
-				add_crowd(c, "hyperthreads", findings_text(&c->f, "%s lcore %u on CPU %d and "
-					"%s lcore %u on CPU %d share a core", name_of(x), x->lcore, x->cpu,
+				add_crowd(c, "hyperthreads", TEXT("%s lcore %u on CPU %d and "
+					"%s lcore %u on CPU %d share a core", name_of(x), x->lcore,
+						    x->cpu,
 					name_of(y), y->lcore, y->cpu),
 					"each halves the other's speed", better(c, true));
 			return;
 		}
 	if (r->nb > 1)
-		findings_add(&c->f, FINDING_OK, "lcores", "each that polls has a core of its own", "", "");
+		findings_add(&c->f, FINDING_OK, "lcores", "each that polls has a core of its own",
+			    "", "");
 }
 
 /* One lcore for both. */
 static void check_both(struct check *c, const struct roles *r)
 {
 	if (r->nb != 0 && r->role[r->nb - 1].data && !c->start)
-		add_crowd(c, "lcores", findings_text(&c->f, "lcore %u does both data and control",
+		add_crowd(c, "lcores", TEXT("lcore %u does both data and control",
 			  c->choice.control), "cancels wait for packets, and packets for cancels",
 			  better(c, false));
 }
@@ -295,18 +300,22 @@ static void check_nodes(struct check *c)
 		int below = node_below(c->conf, a);
 
 		if (below >= 0 && below != node)
-			add_crowd(c, "NUMA", findings_text(&c->f, "adapter %s: its port is on node %d, CPU %d "
-				  "of its data lcore %u on node %d", a->name, below, cpu, c->choice.data[i],
+			add_crowd(c, "NUMA", TEXT("adapter %s: its port is on node %d, CPU %d "
+				  "of its data lcore %u on node %d", a->name, below, cpu,
+				  c->choice.data[i],
 				  node), "each packet crosses between them",
 				  node_has_cpu(below) ? better(c, false) : NULL);
 		if (a->numa_node >= 0 && a->numa_node != node)
-			findings_add(&c->f, machine_has_node((int)a->numa_node) ? FINDING_WARNING : FINDING_ERROR,
-				     "NUMA", findings_text(&c->f, "adapter %s: its memory is to be on node %d, CPU "
-					"%d of its data lcore %u is on node %d", a->name, (int)a->numa_node, cpu,
+			findings_add(&c->f, machine_has_node((int)a->numa_node) ?
+				    FINDING_WARNING : FINDING_ERROR,
+				     "NUMA", TEXT("adapter %s: its memory is to be on node %d, CPU "
+					"%d of its data lcore %u is on node %d", a->name,
+						    (int)a->numa_node, cpu,
 					c->choice.data[i], node),
-				     machine_has_node((int)a->numa_node) ? "each queue is read across nodes" :
+				     machine_has_node((int)a->numa_node) ?
+				     "each queue is read across nodes" :
 				     "there is no such node: it does not start",
-				     check_rerun(c, NULL, findings_text(&c->f, "--set 'adapter %s.numa_node=%d'",
+				     check_rerun(c, NULL, TEXT("--set 'adapter %s.numa_node=%d'",
 									a->name, node), NULL));
 	}
 }
@@ -333,20 +342,23 @@ static void check_isolation(struct check *c, const struct roles *r)
 	CPU_AND(&isolated, &isolated, &full);
 	data_cpus(r, &none, &bare);
 	CPU_AND(&both, &bare, &online);
-	if (!CPU_EQUAL(&both, &bare) || CPU_COUNT(&bare) == 0 || CPU_COUNT(&bare) >= CPU_COUNT(&online))
+	if (!CPU_EQUAL(&both, &bare) || CPU_COUNT(&bare) == 0 ||
+		    CPU_COUNT(&bare) >= CPU_COUNT(&online))
 		return; /* not there, or none is left for the kernel */
 	cpus_text(&bare, all);
 	if (!data_cpus(r, &isolated, &bare)) {
 		findings_add(&c->f, FINDING_OK, "isolation",
-			     findings_text(&c->f, "CPUs %s of data lcores are isolated, without a tick", all), "", "");
+			     TEXT("CPUs %s of data lcores are isolated, without a tick", all), "",
+			     "");
 		return;
 	}
 	machine_cpus(&isolated, "/sys/devices/system/cpu/isolated");
 	findings_add(&c->f, FINDING_NOTICE, "isolation",
-		     findings_text(&c->f, data_cpus(r, &isolated, &none) ? "CPUs %s of data lcores are not isolated" :
-				   "CPUs %s of data lcores have a timer tick", cpus_text(&bare, text)),
+		     TEXT(data_cpus(r, &isolated, &none) ? "CPUs %s of data lcores are not isolated" :
+				   "CPUs %s of data lcores have a timer tick", cpus_text(&bare,
+				   text)),
 		     "the kernel interrupts them, p99 suffers",
-		     findings_root(&c->f, findings_text(&c->f,
+		     ROOT(TEXT(
 			"echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX isolcpus=%s nohz_full=%s rcu_nocbs=%s\"' "
 			"> /etc/default/grub.d/vnicd.cfg && update-grub && reboot", all, all, all)));
 }
@@ -359,23 +371,25 @@ static void check_governor(struct check *c, const struct roles *r)
 
 	for (uint32_t i = 0; i < r->nb; i++) {
 		if (!machine_text(governor, sizeof(governor),
-				  "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor", r->role[i].cpu))
+				  "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor",
+				  r->role[i].cpu))
 			continue;
 		known = true;
 		if (strcmp(governor, "performance") == 0)
 			continue;
 		slow = true;
 		snprintf(last, sizeof(last), "%s", governor);
-		which = findings_text(&c->f, "%s%s%d", which, *which != '\0' ? "," : "", r->role[i].cpu);
-		command = findings_text(&c->f, "%s /sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor",
+		which = TEXT("%s%s%d", which, *which != '\0' ? "," : "", r->role[i].cpu);
+		command = TEXT("%s /sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor",
 					command, r->role[i].cpu);
 	}
 	if (slow)
 		findings_add(&c->f, FINDING_NOTICE, "frequency",
-			     findings_text(&c->f, "CPUs %s have the governor %s", which, last),
-			     "they slow down, and figures vary", findings_root(&c->f, command));
+			     TEXT("CPUs %s have the governor %s", which, last),
+			     "they slow down, and figures vary", ROOT(command));
 	else if (known)
-		findings_add(&c->f, FINDING_OK, "frequency", "CPUs that poll have the governor performance", "", "");
+		findings_add(&c->f, FINDING_OK, "frequency",
+			    "CPUs that poll have the governor performance", "", "");
 }
 
 void check_cpus(struct check *c)

@@ -19,11 +19,11 @@ static void check_control(struct check *c)
 
 	if (rc != 0)
 		findings_add(&c->f, FINDING_ERROR, "control socket",
-			     findings_text(&c->f, "%s: %s; %s", path, place_error(rc), place_cure(rc)),
+			     TEXT("%s: %s; %s", path, place_error(rc), place_cure(rc)),
 			     "it does not start",
 			     check_rerun(c, NULL, "--control /tmp/vnicd.control", NULL));
 	else if (path[0] != '\0' && !c->start)
-		findings_add(&c->f, FINDING_OK, "control socket", findings_text(&c->f, "%s is free", path), "", "");
+		findings_add(&c->f, FINDING_OK, "control socket", TEXT("%s is free", path), "", "");
 }
 
 static void check_report(struct check *c)
@@ -31,9 +31,9 @@ static void check_report(struct check *c)
 	const char *path = c->conf->global.report;
 
 	if (path[0] != '\0' && access(path, W_OK | X_OK) != 0)
-		findings_add(&c->f, FINDING_WARNING, "report", findings_text(&c->f, "%s: %s", path, strerror(errno)),
+		findings_add(&c->f, FINDING_WARNING, "report", TEXT("%s: %s", path, strerror(errno)),
 			     "at the end there will be none, and exit code 1",
-			     findings_text(&c->f, "mkdir -p %s", findings_quote(&c->f, path)));
+			     TEXT("mkdir -p %s", QUOTE(path)));
 }
 
 /* EAL's folder for all its instances. */
@@ -61,16 +61,16 @@ static bool may_make(const char *path)
 static void check_runtime(struct check *c)
 {
 	char path[MACHINE_PATH], all[MACHINE_PATH];
-	const char *folder = findings_text(&c->f, "%s/%s", runtime_folder(all), c->args.prefix);
+	const char *folder = TEXT("%s/%s", runtime_folder(all), c->args.prefix);
 
 	snprintf(path, sizeof(path), "%s", folder);
 	if (may_make(path)) {
-		findings_add(&c->f, FINDING_OK, "runtime folder", findings_text(&c->f, "%s may be written", folder),
+		findings_add(&c->f, FINDING_OK, "runtime folder", TEXT("%s may be written", folder),
 			     "", "");
 		return;
 	}
 	findings_add(&c->f, c->args.no_shconf ? FINDING_WARNING : FINDING_ERROR, "runtime folder",
-		     findings_text(&c->f, "%s may not be written by this user", folder),
+		     TEXT("%s may not be written by this user", folder),
 		     c->args.no_shconf ? "no telemetry" : "EAL does not start",
 		     getuid() == 0 ? "mkdir -p /run/dpdk && mount -t tmpfs tmpfs /run/dpdk" :
 		     "export XDG_RUNTIME_DIR=$(mktemp -d)");
@@ -81,17 +81,17 @@ static void check_instance(struct check *c)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	char all[MACHINE_PATH];
-	const char *path = findings_text(&c->f, "%s/%s/config", runtime_folder(all), c->args.prefix);
+	const char *path = TEXT("%s/%s/config", runtime_folder(all), c->args.prefix);
 	int fd = c->args.no_shconf ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
 	if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
 		findings_add(&c->f, FINDING_ERROR, "file prefix",
-			     findings_text(&c->f, "process %d runs with the file prefix %s", (int)lock.l_pid,
+			     TEXT("process %d runs with the file prefix %s", (int)lock.l_pid,
 					   c->args.prefix), "EAL does not start",
-			     check_rerun(c, findings_text(&c->f, "--file-prefix %s",
-					findings_quote(&c->f, findings_text(&c->f, "%s2", c->args.prefix))),
+			     check_rerun(c, TEXT("--file-prefix %s",
+					QUOTE(TEXT("%s2", c->args.prefix))),
 					NULL, NULL));
 	close(fd);
 }

@@ -28,7 +28,8 @@ struct port {
 	const char *device; /* up to the first comma */
 };
 
-static void add(struct check *c, const struct port *p, enum finding_severity severity, const char *cause,
+static void add(struct check *c, const struct port *p, enum finding_severity severity,
+	    const char *cause,
 		const char *effect, const char *cure)
 {
 	findings_add(&c->f, severity, p->section, cause, effect, cure);
@@ -37,14 +38,14 @@ static void add(struct check *c, const struct port *p, enum finding_severity sev
 /* The command that runs it with other devargs of this port. */
 static const char *other_port(struct check *c, const struct port *p, const char *devargs)
 {
-	return check_rerun(c, NULL, findings_text(&c->f, "--set %s", findings_quote(&c->f,
-			   findings_text(&c->f, "%s.port=%s", p->section, devargs))), NULL);
+	return check_rerun(c, NULL, TEXT("--set %s", findings_quote(&c->f,
+			   TEXT("%s.port=%s", p->section, devargs))), NULL);
 }
 
 /* Devargs with one word more. */
 static const char *with(struct check *c, const struct port *p, const char *word)
 {
-	return other_port(c, p, findings_text(&c->f, "%s,%s", p->devargs, word));
+	return other_port(c, p, TEXT("%s,%s", p->devargs, word));
 }
 
 /* ---- rights ---- */
@@ -67,15 +68,15 @@ static void check_rights(struct check *c, const struct port *p, uint32_t first, 
 
 	for (uint32_t i = first; i < first + nb; i++)
 		if (!machine_may(rights[i].bit))
-			lacking = findings_text(&c->f, "%s%s%s", lacking, *lacking != '\0' ? "," : "",
+			lacking = TEXT("%s%s%s", lacking, *lacking != '\0' ? "," : "",
 						rights[i].name);
 	if (*lacking == '\0')
 		return;
 	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	program[n > 0 ? n : 5] = '\0';
-	add(c, p, FINDING_ERROR, findings_text(&c->f, "%s needs %s", p->device, lacking), "it does not open",
-	    findings_root(&c->f, findings_text(&c->f, "setcap %s+ep %s", lacking,
-					       findings_quote(&c->f, program))));
+	add(c, p, FINDING_ERROR, TEXT("%s needs %s", p->device, lacking), "it does not open",
+	    ROOT(TEXT("setcap %s+ep %s", lacking,
+					       QUOTE(program))));
 }
 
 /* ---- interfaces ---- */
@@ -108,17 +109,17 @@ static bool other_end(const char *name, char end[64])
 
 static void check_carrier(struct check *c, const struct port *p, const char *name)
 {
-	const char *cause = findings_text(&c->f, "interface %s has no carrier", name);
+	const char *cause = TEXT("interface %s has no carrier", name);
 	char end[64];
 
 	if (machine_number(1, "/sys/class/net/%s/carrier", name) != 0) {
-		add(c, p, FINDING_OK, findings_text(&c->f, "interface %s is up", name), "", "");
+		add(c, p, FINDING_OK, TEXT("interface %s is up", name), "", "");
 	} else if (other_end(name, end)) {
-		add(c, p, FINDING_WARNING, findings_text(&c->f, "%s: its other end %s is down", cause, end),
-		    "nothing moves", findings_root(&c->f, findings_text(&c->f, "ip link set %s up", end)));
+		add(c, p, FINDING_WARNING, TEXT("%s: its other end %s is down", cause, end),
+		    "nothing moves", ROOT(TEXT("ip link set %s up", end)));
 	} else {
 		add(c, p, FINDING_WARNING, cause, "nothing moves until its other side is up",
-		    findings_text(&c->f, "ip -details link show %s", name));
+		    TEXT("ip -details link show %s", name));
 	}
 }
 
@@ -126,14 +127,14 @@ static void check_carrier(struct check *c, const struct port *p, const char *nam
 static bool check_interface(struct check *c, const struct port *p, const char *name)
 {
 	if (!machine_has("/sys/class/net/%s", name)) {
-		add(c, p, FINDING_ERROR, findings_text(&c->f, "there is no interface %s", name), "it does not open",
-		    findings_root(&c->f, findings_text(&c->f, "ip link add %s up type veth peer name %.12s-p up",
-						       findings_quote(&c->f, name), name)));
+		add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
+		    ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up",
+						       QUOTE(name), name)));
 		return false;
 	}
 	if (!is_up(name))
-		add(c, p, FINDING_WARNING, findings_text(&c->f, "interface %s is down", name), "nothing moves",
-		    findings_root(&c->f, findings_text(&c->f, "ip link set %s up", name)));
+		add(c, p, FINDING_WARNING, TEXT("interface %s is down", name), "nothing moves",
+		    ROOT(TEXT("ip link set %s up", name)));
 	else
 		check_carrier(c, p, name);
 	return true;
@@ -145,7 +146,8 @@ static bool has_default_route(const char *name)
 	char *save = NULL, interface[64], destination[16];
 
 	machine_text(all, sizeof(all), "/proc/net/route");
-	for (char *line = strtok_r(all, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(all, "\n", &save); line != NULL; line = strtok_r(NULL, "\n",
+		    &save))
 		if (sscanf(line, "%63s %15s", interface, destination) == 2 &&
 		    strcmp(interface, name) == 0 && strcmp(destination, "00000000") == 0)
 			return true;
@@ -175,17 +177,18 @@ static void check_tap(struct check *c, const struct port *p)
 	char name[64];
 
 	if (!machine_has("/dev/net/tun")) {
-		add(c, p, FINDING_ERROR, findings_text(&c->f, "%s needs /dev/net/tun, which is not there", p->device),
-		    "it does not open", findings_root(&c->f, "modprobe tun && mkdir -p /dev/net && "
+		add(c, p, FINDING_ERROR, TEXT("%s needs /dev/net/tun, which is not there", p->device),
+		    "it does not open", ROOT("modprobe tun && mkdir -p /dev/net && "
 		    "{ test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }"));
 		return;
 	}
 	check_rights(c, p, 0, 1);
 	if (c->start || !devargs_value(p->devargs, "iface", name, sizeof(name)) ||
-	    !machine_has("/sys/class/net/%s", name) || machine_has("/sys/class/net/%s/tun_flags", name))
+	    !machine_has("/sys/class/net/%s", name) || machine_has("/sys/class/net/%s/tun_flags",
+	    name))
 		return;
-	add(c, p, FINDING_ERROR, findings_text(&c->f, "interface %s is there, and is no tap", name),
-	    "it does not open", with(c, p, findings_text(&c->f, "iface=%.11s-tap", name)));
+	add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
+	    "it does not open", with(c, p, TEXT("iface=%.11s-tap", name)));
 }
 
 static void check_af_packet(struct check *c, const struct port *p)
@@ -194,7 +197,7 @@ static void check_af_packet(struct check *c, const struct port *p)
 
 	if (!has_sockets("PACKET", AF_PACKET))
 		add(c, p, FINDING_ERROR, "the kernel has no AF_PACKET sockets", "it does not open",
-		    findings_root(&c->f, "modprobe af_packet"));
+		    ROOT("modprobe af_packet"));
 	check_rights(c, p, 1, 1);
 	if (devargs_value(p->devargs, "iface", name, sizeof(name)))
 		check_interface(c, p, name);
@@ -213,7 +216,8 @@ static uint32_t number_of(const struct port *p, const char *key, uint32_t otherw
 {
 	char text[32];
 
-	return devargs_value(p->devargs, key, text, sizeof(text)) ? (uint32_t)strtoul(text, NULL, 10) :
+	return devargs_value(p->devargs, key, text, sizeof(text)) ? (uint32_t)strtoul(text, NULL,
+		    10) :
 	       otherwise;
 }
 
@@ -224,19 +228,20 @@ static void check_af_xdp(struct check *c, const struct port *p)
 
 	devargs_value(p->devargs, "iface", name, sizeof(name));
 	if (!has_sockets("XDP", AF_XDP))
-		add(c, p, FINDING_ERROR, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)", "it does not open",
-		    other_port(c, p, findings_text(&c->f, "net_af_packet_%s,iface=%s", name, name)));
+		add(c, p, FINDING_ERROR, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)",
+			    "it does not open",
+		    other_port(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
 	check_rights(c, p, 0, 3);
 	if (name[0] == '\0' || !check_interface(c, p, name))
 		return;
 	if (wanted > rx_queues(name) && rx_queues(name) != 0)
-		add(c, p, FINDING_ERROR, findings_text(&c->f, "interface %s has %u queues, %u are asked for", name,
+		add(c, p, FINDING_ERROR, TEXT("interface %s has %u queues, %u are asked for", name,
 						       rx_queues(name), wanted), "it does not open",
-		    findings_root(&c->f, findings_text(&c->f, "ethtool -L %s combined %u", name, wanted)));
+		    ROOT(TEXT("ethtool -L %s combined %u", name, wanted)));
 	if (has_default_route(name))
-		add(c, p, FINDING_WARNING, findings_text(&c->f, "interface %s has the default route", name),
+		add(c, p, FINDING_WARNING, TEXT("interface %s has the default route", name),
 		    "net_af_xdp takes its packets: what the host itself receives there, ssh too, ends",
-		    other_port(c, p, findings_text(&c->f, "net_af_packet_%s,iface=%s", name, name)));
+		    other_port(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
 }
 
 /* Where it is to listen. */
@@ -246,8 +251,8 @@ static void check_listening(struct check *c, const struct port *p, const char *k
 
 	if (rc == 0)
 		return;
-	add(c, p, FINDING_ERROR, findings_text(&c->f, "socket %s: %s; %s", path, place_error(rc), place_cure(rc)),
-	    "it does not open", with(c, p, findings_text(&c->f, "%s=/tmp/%s.sock", key, p->device)));
+	add(c, p, FINDING_ERROR, TEXT("socket %s: %s; %s", path, place_error(rc), place_cure(rc)),
+	    "it does not open", with(c, p, TEXT("%s=/tmp/%s.sock", key, p->device)));
 }
 
 /* The listener that it is to connect to. */
@@ -259,7 +264,8 @@ static bool listens(const char *path)
 
 	snprintf(at.sun_path, sizeof(at.sun_path), "%.107s", path);
 	/* of another type is as well there */
-	found = fd >= 0 && (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 || errno == EPROTOTYPE ||
+	found = fd >= 0 && (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 ||
+		    errno == EPROTOTYPE ||
 			    errno == EAGAIN);
 	if (fd >= 0)
 		close(fd);
@@ -270,7 +276,8 @@ static bool says(const struct port *p, const char *key, const char *value, bool 
 {
 	char text[64];
 
-	return devargs_value(p->devargs, key, text, sizeof(text)) ? strcmp(text, value) == 0 : otherwise;
+	return devargs_value(p->devargs, key, text, sizeof(text)) ? strcmp(text,
+		    value) == 0 : otherwise;
 }
 
 static void check_vhost(struct check *c, const struct port *p)
@@ -289,15 +296,16 @@ static void check_virtio_user(struct check *c, const struct port *p)
 		return;
 	if (strncmp(path, "/dev/", 5) == 0) {
 		if (!machine_has("%s", path))
-			add(c, p, FINDING_ERROR, findings_text(&c->f, "there is no %s", path), "it does not open",
-			    findings_root(&c->f, strcmp(path, "/dev/vhost-net") == 0 ? "modprobe vhost_net" :
+			add(c, p, FINDING_ERROR, TEXT("there is no %s", path), "it does not open",
+			    ROOT(strcmp(path, "/dev/vhost-net") == 0 ? "modprobe vhost_net" :
 					  "modprobe -a vhost_net vhost_vdpa"));
 		return;
 	}
 	if (says(p, "server", "1", false))
 		check_listening(c, p, "path", path);
 	else if (!c->start && !listens(path))
-		add(c, p, FINDING_ERROR, findings_text(&c->f, "nobody listens on socket %s", path), "it does not open",
+		add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
+			    "it does not open",
 		    with(c, p, "server=1"));
 	if (!c->args.no_huge && !c->args.single_file)
 		add(c, p, FINDING_WARNING, "hugepages without --single-file-segments",
@@ -324,25 +332,25 @@ static void check_capture(struct check *c, const struct port *p)
 	    devargs_value(p->devargs, "rx_iface", name, sizeof(name)))
 		check_interface(c, p, name);
 	if (devargs_value(p->devargs, "rx_pcap", path, sizeof(path)) && access(path, R_OK) != 0)
-		add(c, p, FINDING_ERROR, findings_text(&c->f, "%s: %s", path, strerror(errno)), "it does not open",
-		    findings_text(&c->f, "tcpdump -c 1000 -w %s", findings_quote(&c->f, path)));
+		add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
+		    TEXT("tcpdump -c 1000 -w %s", QUOTE(path)));
 	if (!devargs_value(p->devargs, "tx_pcap", path, sizeof(path)))
 		return;
 	slash = strrchr(path, '/');
 	if (slash != NULL)
 		*slash = '\0';
 	if (slash != NULL && slash != path && access(path, W_OK | X_OK) != 0)
-		add(c, p, FINDING_ERROR, findings_text(&c->f, "%s: %s", path, strerror(errno)), "it does not open",
-		    findings_text(&c->f, "mkdir -p %s", findings_quote(&c->f, path)));
+		add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
+		    TEXT("mkdir -p %s", QUOTE(path)));
 }
 
 /* ---- PCI ---- */
 
 static const char *bind_command(struct check *c, const char *address)
 {
-	const char *device = findings_text(&c->f, "/sys/bus/pci/devices/%s", address);
+	const char *device = TEXT("/sys/bus/pci/devices/%s", address);
 
-	return findings_root(&c->f, findings_text(&c->f, "modprobe vfio-pci && echo vfio-pci > %s/driver_override "
+	return ROOT(TEXT("modprobe vfio-pci && echo vfio-pci > %s/driver_override "
 		"&& { test ! -e %s/driver || echo %s > %s/driver/unbind; } && echo %s > /sys/bus/pci/drivers_probe",
 		device, device, address, device, address));
 }
@@ -358,27 +366,28 @@ static void check_vfio(struct check *c, const struct port *p, const char *addres
 	char group[32], mode[8], path[MACHINE_PATH];
 
 	if (!machine_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group", address)) {
-		machine_text(mode, sizeof(mode), "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+		machine_text(mode, sizeof(mode),
+			    "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
 		if (mode[0] != 'Y')
-			add(c, p, FINDING_ERROR, findings_text(&c->f, "%s is in no IOMMU group", address),
+			add(c, p, FINDING_ERROR, TEXT("%s is in no IOMMU group", address),
 			    "VFIO does not give it away",
-			    findings_root(&c->f, "echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
+			    ROOT("echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
 				"iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
 		else
-			add(c, p, FINDING_NOTICE, findings_text(&c->f, "%s has no IOMMU", address),
+			add(c, p, FINDING_NOTICE, TEXT("%s has no IOMMU", address),
 			    "the device may write to any memory, which only root is allowed to give it",
-			    findings_root(&c->f, "echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
+			    ROOT("echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
 				"iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
 		return;
 	}
 	machine_path(path, "/dev/vfio/%s", group);
 	if (access(path, R_OK | W_OK) != 0)
-		add(c, p, FINDING_ERROR, findings_text(&c->f, "/dev/vfio/%s may not be used by this user", group),
+		add(c, p, FINDING_ERROR, TEXT("/dev/vfio/%s may not be used by this user", group),
 		    "it does not open",
-		    findings_root(&c->f, findings_text(&c->f, "modprobe vfio-pci && chown %u:%u /dev/vfio/%s",
+		    ROOT(TEXT("modprobe vfio-pci && chown %u:%u /dev/vfio/%s",
 						       geteuid(), getegid(), group)));
 	else
-		add(c, p, FINDING_OK, findings_text(&c->f, "%s is bound to vfio-pci, IOMMU group %s", address, group),
+		add(c, p, FINDING_OK, TEXT("%s is bound to vfio-pci, IOMMU group %s", address, group),
 		    "", "");
 }
 
@@ -390,17 +399,17 @@ static void check_device(struct check *c, const struct port *p, const char *addr
 		add(c, p, FINDING_ERROR, "EAL's --no-pci hides it", "it does not open",
 		    check_rerun(c, NULL, NULL, "--no-pci"));
 	if (!machine_has("/sys/bus/pci/devices/%s", address)) {
-		add(c, p, FINDING_ERROR, findings_text(&c->f, "there is no PCI device %s", address),
+		add(c, p, FINDING_ERROR, TEXT("there is no PCI device %s", address),
 		    "it does not open", "lspci -D -d ::0200");
 		return;
 	}
 	machine_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver", address);
 	if (stays(driver) || strncmp(driver, "uio", 3) == 0 || strcmp(driver, "igb_uio") == 0)
-		add(c, p, FINDING_OK, findings_text(&c->f, "%s is bound to %s", address, driver), "", "");
+		add(c, p, FINDING_OK, TEXT("%s is bound to %s", address, driver), "", "");
 	else if (strcmp(driver, "vfio-pci") == 0)
 		check_vfio(c, p, address);
 	else
-		add(c, p, FINDING_ERROR, findings_text(&c->f, "%s is bound to %s, not to vfio-pci", address,
+		add(c, p, FINDING_ERROR, TEXT("%s is bound to %s, not to vfio-pci", address,
 			strcmp(driver, "none") == 0 ? "no driver" : driver), "DPDK does not get it",
 		    bind_command(c, address));
 }
@@ -427,7 +436,7 @@ static void check_port(struct check *c, const char *section, const char *devargs
 
 	if (devargs[0] == '\0')
 		return;
-	p.device = findings_text(&c->f, "%.*s", (int)strcspn(devargs, ","), devargs);
+	p.device = TEXT("%.*s", (int)strcspn(devargs, ","), devargs);
 	if (check_pci(devargs, address))
 		check_device(c, &p, address);
 	for (size_t i = 0; i < RTE_DIM(drivers); i++)
@@ -438,10 +447,10 @@ static void check_port(struct check *c, const char *section, const char *devargs
 void check_ports(struct check *c)
 {
 	for (uint32_t i = 0; i < c->conf->nb_adapters; i++)
-		check_port(c, findings_text(&c->f, "adapter %s", c->conf->adapter[i].name),
+		check_port(c, TEXT("adapter %s", c->conf->adapter[i].name),
 			   c->conf->adapter[i].port);
 	for (uint32_t i = 0; i < c->conf->nb_faces; i++)
-		check_port(c, findings_text(&c->f, "face %s", c->conf->face[i].name), c->conf->face[i].port);
+		check_port(c, TEXT("face %s", c->conf->face[i].name), c->conf->face[i].port);
 }
 
 int check_port_node(const char *devargs, int otherwise)
