@@ -14,10 +14,9 @@
 #include "devargs.h"
 #include "hush.h"
 #include "ids.h"
+#include "need.h"
 #include "place.h"
-
-#define MBUFS_SPARE 2048u
-#define TX_HELD 512u /* packets that a face's port may hold when it has taken them */
+#include "say.h"
 
 static int fail(struct vnicd *d, const char *format, ...)
 {
@@ -64,8 +63,8 @@ static void warn_of(const char *section, const char *devargs)
 
 	if (devargs_driver(devargs, "net_af_packet") &&
 	    devargs_value(devargs, "qdisc_bypass", bypass, sizeof(bypass)) && atoi(bypass) == 0)
-		fprintf(stderr, "vnicd: %s: with qdisc_bypass=0 its driver, and the lcore, sleeps in the kernel "
-			"while the interface's qdisc is full; leave it out\n", section);
+		say(SAY_WARNING, "%s: with qdisc_bypass=0 its driver, and the lcore, sleeps in the kernel "
+		    "while the interface's qdisc is full; leave it out", section);
 }
 
 static int open_one(struct vnicd *d, const char *section, const char *devargs,
@@ -99,37 +98,13 @@ static int open_one(struct vnicd *d, const char *section, const char *devargs,
 	return fail(d, "%s: %s: %s (%s)", d->conf.path, section, why, cause);
 }
 
-/* Packets that an adapter's faces hold of what it receives. */
-static uint32_t received_mbufs(const struct vnicd *d, uint32_t adapter)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
-		if (d->conf.face[i].adapter_index == adapter &&
-		    conf_face_receives(&d->conf, &d->conf.face[i]))
-			n += (uint32_t)d->conf.face[i].receive_depth + TX_HELD;
-	return n;
-}
-
-/* Packets of a face are in its port, its queue and the lower port at once, or with the faces
- * that it sends to. */
-static uint32_t face_mbufs(const struct vnicd *d, const struct conf_face *f)
-{
-	const struct conf_adapter *a = &d->conf.adapter[f->adapter_index];
-
-	if (f->mbufs != 0)
-		return (uint32_t)f->mbufs;
-	return (uint32_t)(a->depth * f->nbl_packets + a->in_flight) + MBUFS_SPARE +
-	       (a->local ? received_mbufs(d, f->adapter_index) : 0);
-}
-
 /* Polled for every address, not only its own; a port that has no such filter says that it
  * cannot. */
 bool vnicd_adapter_receives(const struct vnicd *d, uint32_t i)
 {
 	const struct conf_adapter *a = &d->conf.adapter[i];
 
-	return a->receive && a->shares[0] == '\0' && received_mbufs(d, i) != 0;
+	return a->receive && a->shares[0] == '\0' && need_receives(&d->conf, i);
 }
 
 int vnicd_adapter_open(struct vnicd *d, uint32_t i)
@@ -148,7 +123,7 @@ int vnicd_adapter_open(struct vnicd *d, uint32_t i)
 		return 0;
 	}
 	snprintf(section, sizeof(section), "adapter %s", a->name);
-	if (open_one(d, section, a->port, &conf, MBUFS_SPARE + received_mbufs(d, i), &d->adapter[i].port,
+	if (open_one(d, section, a->port, &conf, need_adapter_mbufs(&d->conf, i), &d->adapter[i].port,
 		     &d->adapter[i].relay) != 0)
 		return -1;
 	d->adapter[i].port_open = true;
@@ -168,7 +143,8 @@ int vnicd_face_open(struct vnicd *d, uint32_t i)
 
 	d->face[i].conf = f;
 	snprintf(section, sizeof(section), "face %s", f->name);
-	if (open_one(d, section, f->port, &conf, face_mbufs(d, f), &d->face[i].port, &d->face[i].relay) != 0)
+	if (open_one(d, section, f->port, &conf, need_face_mbufs(&d->conf, i), &d->face[i].port,
+		     &d->face[i].relay) != 0)
 		return -1;
 	d->face[i].port_open = true;
 	return 0;
@@ -212,14 +188,16 @@ static const struct vnic_driver driver = {.name = "vnicd", .publishes_name = tru
 static void find_far(const struct vnicd_adapter *a)
 {
 	rte_cpuset_t cpus = rte_lcore_cpuset(a->lcore);
-	char text[VNICD_LINE];
+	char text[VNICD_LINE] = "", *rest = text, *line;
+	int cpu = 0;
 
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &cpus)) {
-			vnic_adapter_check_numa(a->adapter, cpu, text, sizeof(text));
-			fputs(text, stderr);
-			return;
-		}
+	while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, &cpus))
+		cpu++;
+	if (cpu < CPU_SETSIZE)
+		vnic_adapter_check_numa(a->adapter, cpu, text, sizeof(text));
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (*line != '\0')
+			say(SAY_WARNING, "%s", line);
 }
 
 int vnicd_adapter_create(struct vnicd *d, uint32_t i)
@@ -250,8 +228,8 @@ int vnicd_adapter_create(struct vnicd *d, uint32_t i)
 		return fail(d, "%s: adapter %s: does not start: %s", d->conf.path, a->name,
 			    vnic_status_name(status));
 	if (vnic_adapter_in_flight(d->adapter[i].adapter) == VNIC_IN_FLIGHT_UNKNOWN)
-		fprintf(stderr, "vnicd: adapter %s: in_flight = %u is not enforced: the port does not tell what "
-			"it holds; set its queue size in its devargs\n", a->name, conf.in_flight);
+		say(SAY_WARNING, "adapter %s: in_flight = %u is not enforced: the port does not tell what it "
+		    "holds; set its queue size in its devargs", a->name, conf.in_flight);
 	return 0;
 }
 
@@ -289,8 +267,8 @@ static void find_unaddressed(const struct vnicd *d)
 				  conf_face_receives(&d->conf, &d->conf.face[k]);
 		if (others != 0 && conf_face_receives(&d->conf, f) && f->nb_macs == 0 &&
 		    !f->promiscuous && !a->learn)
-			fprintf(stderr, "vnicd: face %s: it receives broadcasts only, for it is not alone "
-				"on adapter %s; give it mac = ADDRESS, or receive = no\n", f->name, a->name);
+			say(SAY_WARNING, "face %s: it receives broadcasts only, for it is not alone on "
+			    "adapter %s; give it mac = ADDRESS, or receive = no", f->name, a->name);
 	}
 }
 
@@ -307,9 +285,9 @@ static void find_unmatched(const struct vnicd *d)
 			most = RTE_MIN(most, info.mtu + VNICD_HEADER + 2u * RTE_VLAN_HLEN);
 		for (uint32_t k = 0; k < f->nb_rules; k++)
 			if (f->rule[k].kind == VNIC_IDRULE_BYTES && f->rule[k].offset + f->rule[k].width > most)
-				fprintf(stderr, "vnicd: face %s: id: '%s' can never match, its frames have at most "
-					"%u bytes; choose a smaller offset, or a larger mtu\n", f->name,
-					ids_rule_text(&f->rule[k], text), most);
+				say(SAY_WARNING, "face %s: id: '%s' can never match, its frames have at most %u "
+				    "bytes; choose a smaller offset, or a larger mtu", f->name,
+				    ids_rule_text(&f->rule[k], text), most);
 	}
 }
 

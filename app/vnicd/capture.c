@@ -18,6 +18,7 @@
 
 #include "answer.h"
 #include "options.h"
+#include "say.h"
 #include "vnicd.h"
 #include "words.h"
 
@@ -288,8 +289,8 @@ static bool wait_finished(struct vnicd *d, struct vnicd_capture *c, uint32_t ms)
 static void say_failed(const struct vnicd_capture *c)
 {
 	if (error_of(c) != 0)
-		fprintf(stderr, "vnicd: capture %s: %s: it has ended, traffic goes on; make room, then "
-			"capture start again\n", c->path, strerror(error_of(c)));
+		say(SAY_ERROR, "capture %s: %s: it has ended, traffic goes on; make room, then capture start "
+		    "again", c->path, strerror(error_of(c)));
 }
 
 int capture_stop(struct vnicd *d, char *why, size_t len)
@@ -337,8 +338,8 @@ void vnicd_capture_close(struct vnicd *d)
 	if (c->capture != NULL) {
 		let_go(d, c);
 		if (!wait_finished(d, c, STOP_MS))
-			fprintf(stderr, "vnicd: capture %s: its last packets are not written: the disk "
-				"is too slow\n", c->path);
+			say(SAY_ERROR, "capture %s: its last packets are not written: the disk is too slow",
+			    c->path);
 		else if (!c->ending)
 			say_failed(c);
 	}

@@ -9,6 +9,7 @@
 #include <rte_log.h>
 
 #include "options.h"
+#include "say.h"
 #include "vnicd.h"
 
 /* What counts from the next packet, or look at the configuration, on. */
@@ -21,7 +22,7 @@ static const struct {
 	{CONF_KIND_FACE, "limit"},            {CONF_KIND_FACE, "cancel_limit"},
 	{CONF_KIND_GLOBAL, "seconds"},        {CONF_KIND_GLOBAL, "shutdown"},
 	{CONF_KIND_GLOBAL, "drain_ms"},       {CONF_KIND_GLOBAL, "progress"},
-	{CONF_KIND_GLOBAL, "report"},
+	{CONF_KIND_GLOBAL, "report"},         {CONF_KIND_GLOBAL, "log_level"},
 };
 
 bool change_is_live(int kind, const char *key)
@@ -30,6 +31,12 @@ bool change_is_live(int kind, const char *key)
 		if (live[i].kind == kind && strcmp(live[i].key, key) == 0)
 			return true;
 	return false;
+}
+
+void change_log_level(const struct vnicd *d, uint64_t was)
+{
+	if (d->conf.global.log_level != was)
+		say_level_set((enum say_level)d->conf.global.log_level);
 }
 
 void change_adapter(struct vnicd *d, uint32_t i)
@@ -148,6 +155,7 @@ int change_set(struct vnicd *d, const char *section, const char *key, const char
 	char allowed[CONF_ALLOWED_MAX];
 	const struct conf_option *o;
 	const char *cause;
+	uint64_t log_level = d->conf.global.log_level;
 	struct place p = {0};
 	uint32_t found;
 
@@ -170,6 +178,7 @@ int change_set(struct vnicd *d, const char *section, const char *key, const char
 			 conf_option_allowed(o, allowed));
 		return -1;
 	}
+	change_log_level(d, log_level);
 	apply(d, &p);
 	return 0;
 }

@@ -21,7 +21,9 @@ int change_set(struct vnicd *d, const char *section, const char *key, const char
 
 /* Can the key of this kind of section (CONF_KIND_...) be changed so? */
 bool change_is_live(int kind, const char *key);
-/* Keep to the pace, or the weight and the limits, that the configuration has. */
+/* Keep to the log level, if it was another, the pace, or the weight and the limits, that the
+ * configuration has. */
+void change_log_level(const struct vnicd *d, uint64_t was);
 void change_adapter(struct vnicd *d, uint32_t i);
 void change_face(struct vnicd *d, uint32_t i);
 

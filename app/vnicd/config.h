@@ -35,6 +35,7 @@ struct conf_global {
 	char control_operators[CONF_TEXT]; /* users and @groups, "" none; see role.h */
 	char control_readers[CONF_TEXT];
 	int64_t control_lcore;   /* -1: chosen */
+	uint64_t log_level;      /* enum say_level */
 };
 
 /* [adapter NAME] */

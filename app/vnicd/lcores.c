@@ -9,81 +9,46 @@
 
 #include <rte_launch.h>
 
+#include "choice.h"
+#include "say.h"
+
 /* ---- the choice ---- */
 
-static unsigned int nth_worker(unsigned int n)
+/* The lcores of EAL, in its order, the main one first: how many. */
+static uint32_t all_lcores(unsigned int lcore[RTE_MAX_LCORE])
 {
-	unsigned int workers = rte_lcore_count() - 1, id = rte_get_main_lcore();
+	unsigned int n = 0, id = rte_get_main_lcore();
 
-	if (workers == 0)
-		return id;
-	for (unsigned int i = 0; i <= n % workers; i++)
+	for (lcore[n++] = id; n < rte_lcore_count(); lcore[n++] = id)
 		id = rte_get_next_lcore(id, 1, 1);
-	return id;
-}
-
-/* Adapters of this lcore, beside the i-th: those before it, and those that run already. */
-static uint32_t load_of(const struct vnicd *d, uint32_t i, unsigned int lcore)
-{
-	uint32_t n = 0;
-
-	for (uint32_t k = 0; k < d->conf.nb_adapters; k++)
-		n += k != i && (k < i || d->adapter[k].adapter != NULL) && d->adapter[k].lcore == lcore;
 	return n;
-}
-
-/* The control lcore is the first worker; data lcores are the others, the one with the fewest
- * adapters first, or the same one where there is no other. */
-static unsigned int choose_data(const struct vnicd *d, uint32_t i)
-{
-	unsigned int workers = rte_lcore_count() - 1, best = RTE_MAX_LCORE;
-
-	for (unsigned int k = 0; k < workers; k++) {
-		unsigned int id = nth_worker(k);
-
-		if (id != d->control_lcore &&
-		    (best == RTE_MAX_LCORE || load_of(d, i, id) < load_of(d, i, best)))
-			best = id;
-	}
-	return best != RTE_MAX_LCORE ? best : nth_worker(0);
-}
-
-static bool valid(int64_t lcore)
-{
-	return lcore >= 0 && lcore < RTE_MAX_LCORE && rte_lcore_is_enabled((unsigned int)lcore);
 }
 
 int vnicd_lcore_choose(struct vnicd *d, uint32_t i)
 {
-	const struct conf_adapter *a = &d->conf.adapter[i];
+	unsigned int lcore[RTE_MAX_LCORE];
+	struct choice choice = {.control = d->control_lcore};
 
-	if (a->lcore >= 0 && !valid(a->lcore)) {
-		snprintf(d->why, sizeof(d->why), "%s: adapter %s: lcore = %d is not an lcore of EAL; name it in "
-			 "EAL's -l or --lcores", d->conf.path, a->name, (int)a->lcore);
-		return -1;
+	for (uint32_t k = 0; k < d->conf.nb_adapters; k++) {
+		choice.data[k] = d->adapter[k].lcore;
+		choice.made[k] = k < i || d->adapter[k].adapter != NULL;
 	}
-	if (a->lcore >= 0)
-		d->adapter[i].lcore = (unsigned int)a->lcore;
-	else if (a->nb_lower != 0) /* beside what it hands down to */
-		d->adapter[i].lcore = d->adapter[a->lower_index[0]].lcore;
-	else
-		d->adapter[i].lcore = choose_data(d, i);
+	if (choice_adapter(&choice, &d->conf, i, lcore, all_lcores(lcore), d->why, sizeof(d->why)) != 0)
+		return -1;
+	d->adapter[i].lcore = choice.data[i];
 	return 0;
 }
 
 int vnicd_lcores_choose(struct vnicd *d)
 {
-	int64_t wish = d->conf.global.control_lcore;
+	unsigned int lcore[RTE_MAX_LCORE];
+	struct choice choice;
 
-	if (wish >= 0 && !valid(wish)) {
-		snprintf(d->why, sizeof(d->why), "%s: vnicd: control_lcore = %d is not an lcore of EAL; "
-			 "name it in EAL's -l or --lcores", d->conf.path, (int)wish);
+	if (choice_make(&choice, &d->conf, lcore, all_lcores(lcore), d->why, sizeof(d->why)) != 0)
 		return -1;
-	}
-	d->control_lcore = wish >= 0 ? (unsigned int)wish : nth_worker(0);
+	d->control_lcore = choice.control;
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
-		if (vnicd_lcore_choose(d, i) != 0)
-			return -1;
+		d->adapter[i].lcore = choice.data[i];
 	return 0;
 }
 
@@ -163,8 +128,8 @@ static void find_shared(struct vnicd_round *const *round)
 				continue;
 			round[i]->yields = round[k]->yields = true;
 			if (!said)
-				fprintf(stderr, "vnicd: lcores %u and %u share a CPU and take turns on "
-					"it, slower; give each its own with EAL's --lcores\n", i, k);
+				say(SAY_WARNING, "lcores %u and %u share a CPU and take turns on it, "
+				    "slower; give each its own with EAL's --lcores", i, k);
 			said = true;
 		}
 }
@@ -174,8 +139,8 @@ static void find_both(const struct vnicd *d, const struct vnicd_round *control)
 	static bool said;
 
 	if (control->nb_adapters != 0 && !said)
-		fprintf(stderr, "vnicd: lcore %u does both data and control, slower; give EAL three "
-			"lcores (main, control, data) with --lcores\n", d->control_lcore);
+		say(SAY_WARNING, "lcore %u does both data and control, slower; give EAL three lcores "
+		    "(main, control, data) with --lcores", d->control_lcore);
 	said |= control->nb_adapters != 0;
 }
 

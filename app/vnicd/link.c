@@ -13,6 +13,10 @@
 
 #include <rte_ethdev.h>
 
+#include "say.h"
+
+static struct say_kind lines;
+
 /* Of a tap it is the carrier that goes, as of any NIC: set down by hand, the interface would lose its
  * routes. One that was moved to another network namespace is not reached. */
 static int set_carrier(unsigned int if_index, bool up)
@@ -52,9 +56,9 @@ void vnicd_links_pass(struct vnicd *d)
 			continue;
 		f->link_down = !up;
 		rc = set_link(f->port, up);
-		fprintf(stderr, "vnicd: adapter %s: link %s; face %s %s\n", a->conf->name,
-			up ? "up" : "down", f->conf->name,
-			rc == 0 ? "was told" : "cannot be told: no link of its own is within reach");
+		say_often(&lines, SAY_NOTICE, "adapter %s: link %s; face %s %s", a->conf->name,
+			  up ? "up" : "down", f->conf->name,
+			  rc == 0 ? "was told" : "cannot be told: no link of its own is within reach");
 	}
 }
 
@@ -68,9 +72,8 @@ void vnicd_links_compare(const struct vnicd *d)
 
 		if (vnic_port_info_get(f->port, &info) != 0 || frame >= info.mtu + VNICD_HEADER)
 			continue;
-		fprintf(stderr, "vnicd: face %s: its MTU of %u is more than adapter %s takes: frames "
-			"above %u bytes are refused and counted; set mtu = %u or less, or a larger "
-			"one for the adapter\n", f->conf->name, info.mtu, a->conf->name, frame,
-			frame - VNICD_HEADER);
+		say(SAY_WARNING, "face %s: its MTU of %u is more than adapter %s takes: frames above %u "
+		    "bytes are refused and counted; set mtu = %u or less, or a larger one for the adapter",
+		    f->conf->name, info.mtu, a->conf->name, frame, frame - VNICD_HEADER);
 	}
 }

@@ -11,8 +11,10 @@
 #include <rte_eal.h>
 
 #include "capture.h"
+#include "check.h"
 #include "eal.h"
 #include "reload.h"
+#include "say.h"
 
 static volatile sig_atomic_t signals, hangups;
 
@@ -114,6 +116,7 @@ static void run(struct vnicd *d)
 		int wait_ms = vnicd_lcores_main_polls(d) ? 0 : NAP_MS;
 
 		vnicd_links_pass(d);
+		vnicd_states_tell(d);
 		vnicd_capture_poll(d);
 		if (vnicd_socket_poll(d, wait_ms))
 			wait_ms = 0;
@@ -124,7 +127,13 @@ static void run(struct vnicd *d)
 	}
 }
 
-static int serve(struct vnicd *d)
+/* The command line. */
+struct words_given {
+	int eal_argc, argc;
+	char **eal_argv, **argv; /* each begins with the program's name */
+};
+
+static int serve(struct vnicd *d, const struct words_given *w)
 {
 	size_t up = 0;
 	bool good = false;
@@ -132,6 +141,7 @@ static int serve(struct vnicd *d)
 	while (up < STEPS && steps[up].up(d) == 0)
 		up++;
 	if (up == STEPS) {
+		check_start(&d->conf, w->eal_argc, w->eal_argv, w->argc, w->argv);
 		run(d);
 		vnicd_telemetry_stop(d);
 		vnicd_socket_close(d);
@@ -141,7 +151,7 @@ static int serve(struct vnicd *d)
 		good = vnicd_report_final(d);
 	} else {
 		vnicd_telemetry_stop(d);
-		fprintf(stderr, "vnicd: %s\n", d->why);
+		say(SAY_ERROR, "%s", d->why);
 		up++; /* a step that failed half-way is undone too */
 	}
 	vnicd_peers_close(d); /* it listens to the ports' events */
@@ -158,23 +168,30 @@ int main(int argc, char **argv)
 	bool split = eal_argc < argc && strcmp(argv[eal_argc], "--") == 0;
 	int skip = split ? eal_argc : 0;
 	struct vnicd *d = calloc(1, sizeof(*d));
+	char *given[argc + 1]; /* EAL writes into argv */
 
 	if (d == NULL)
 		return EXIT_FAILURE;
 	argv[skip] = argv[0];
+	memcpy(given, argv, ((size_t)argc + 1) * sizeof(*given));
 	d->argc = argc - skip;
-	d->argv = argv + skip;
+	d->argv = given + skip;
+	if (check_asked(argc - skip, argv + skip)) {
+		rc = check_main(eal_argc, argv, argc - skip, argv + skip);
+		goto out;
+	}
 	switch (conf_read(&d->conf, argc - skip, argv + skip, stdout, stderr)) {
 	case CONF_EXIT_OK: rc = EXIT_SUCCESS; goto out;
 	case CONF_EXIT_ERROR: rc = EXIT_FAILURE; goto out;
 	case CONF_RUN: break;
 	}
+	say_level_set((enum say_level)d->conf.global.log_level); /* EAL's --log-level comes over it */
 	if (eal_start(eal_argc, argv, d->why, sizeof(d->why)) < 0) {
-		fprintf(stderr, "vnicd: %s\n", d->why);
+		say(SAY_ERROR, "%s", d->why);
 		rc = EXIT_FAILURE;
 		goto out;
 	}
-	rc = serve(d);
+	rc = serve(d, &(struct words_given){eal_argc, argc - skip, given, given + skip});
 	eal_stop();
 out:
 	free(d);

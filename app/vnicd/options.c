@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "ids.h"
+#include "say.h"
 
 #define YEAR_S (INT64_C(86400) * 365)
 #define NAME_MAX_LEN (CONF_NAME - 1)
@@ -42,6 +43,10 @@ static const struct conf_option global_options[] = {
 	 .help = "users and @groups, separated by commas, who may ask there, but change nothing"},
 	{ENTRY(I64, conf_global, control_lcore), RANGE(-1, 1023, -1),
 	 .help = "the lcore that serves cancels and control requests; -1: chosen"},
+	{ENTRY(CHOICE, conf_global, log_level),
+	 CHOICES(SAY_NOTICE, "error", "warning", "notice", "info", "debug"),
+	 .help = "which lines it prints on standard error: these and graver ones; EAL's "
+		 "--log-level=vnicd:LEVEL wins"},
 };
 
 static const struct conf_option adapter_options[] = {
@@ -414,6 +419,9 @@ void conf_help(FILE *out)
 	      "                     a value over the file's; may be repeated, the last one wins:\n"
 	      "                     --set \"adapter a0.packets_per_s=1000\" --set vnicd.seconds=5\n"
 	      "  --KEY VALUE        the same for a key of [vnicd]: --seconds 5\n"
+	      "  --check [FILE...]  is all there that it needs on this machine? starts nothing; what is\n"
+	      "                     lacking, or could be better, in a line each; exit code 0: it would run\n"
+	      "  --json             the answer of --check as JSON\n"
 	      "  --help             this page\n"
 	      "  --reference        the configuration file described, in Markdown\n"
 	      "  --version          the version\n"

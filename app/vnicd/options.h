@@ -20,7 +20,7 @@ enum conf_type { CONF_TYPE_U64, CONF_TYPE_I64, CONF_TYPE_CHOICE, CONF_TYPE_TEXT 
 #define CONF_HEX 16u    /* 0x... too */
 
 #define CONF_KEYS_MAX 24   /* of a section */
-#define CONF_CHOICES_MAX 4
+#define CONF_CHOICES_MAX 5
 #define CONF_ALLOWED_MAX 160
 
 #define CONF_LINE_MAX 320 /* what rte_cfgfile reads without a word in the log */

@@ -8,12 +8,14 @@
 #include <rte_errno.h>
 #include <rte_pdump.h>
 
+#include "say.h"
+
 int vnicd_pdump_start(struct vnicd *d)
 {
 	(void)d;
 	if (rte_pdump_init() != 0)
-		fprintf(stderr, "vnicd: dpdk-dumpcap will not be able to attach: %s; capture start on "
-			"the control socket works without\n", rte_strerror(rte_errno));
+		say(SAY_WARNING, "dpdk-dumpcap will not be able to attach: %s; capture start on the control "
+		    "socket works without", rte_strerror(rte_errno));
 	return 0;
 }
 

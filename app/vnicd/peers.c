@@ -19,9 +19,9 @@
 #include <rte_ethdev.h>
 
 #include "relay.h"
+#include "say.h"
 
 #define GLANCE_MS 100 /* at the links */
-#define LINES_PER_S 10
 
 enum phase {
 	PEER_AWAY,
@@ -48,7 +48,7 @@ struct peer {
 	uint32_t downs_seen;
 	struct vnic_ticket *ticket;
 	_Atomic uint64_t count[COUNTS]; /* telemetry reads them */
-	uint64_t second, lines, unsaid; /* in this second; since the last line */
+	struct say_kind lines; /* one that comes and goes all the time does not fill the log */
 };
 
 #define PEERS_MAX (CONF_FACES_MAX + CONF_ADAPTERS_MAX)
@@ -79,36 +79,14 @@ static void set(struct peer *p, int which, uint64_t value)
 
 /* ---- what it says ---- */
 
-/* A peer that comes and goes all the time does not fill the log. */
-static bool may_say(struct peer *p)
+static void say_of(struct peer *p, enum say_level level, const char *what)
 {
-	uint64_t second = now_ms() / 1000;
-
-	if (second != p->second) {
-		p->second = second;
-		p->lines = 0;
-	}
-	if (++p->lines <= LINES_PER_S)
-		return true;
-	p->unsaid++;
-	return false;
-}
-
-static void say(struct peer *p, const char *what)
-{
-	char unsaid[64] = "";
-
-	if (!may_say(p))
-		return;
-	if (p->unsaid != 0)
-		snprintf(unsaid, sizeof(unsaid), " (and %" PRIu64 " changes before)", p->unsaid);
-	p->unsaid = 0;
-	fprintf(stderr, "vnicd: %s %s: %s%s\n", p->face != NULL ? "face" : "adapter", p->name, what, unsaid);
+	say_often(&p->lines, level, "%s %s: %s", p->face != NULL ? "face" : "adapter", p->name, what);
 }
 
 static void say_come(struct peer *p)
 {
-	say(p, p->relay != NULL ? "a peer has come" : "its link is up");
+	say_of(p, SAY_NOTICE, p->relay != NULL ? "a peer has come" : "its link is up");
 }
 
 /* What the next peer is to do, or the user. */
@@ -134,7 +112,7 @@ static void say_gone(struct peer *p, const char *taken_back)
 			cure = "to go on set the interface up: ip link set IFACE up";
 		snprintf(text, sizeof(text), "its link is down%s; %s", taken_back, cure);
 	}
-	say(p, text);
+	say_of(p, SAY_NOTICE, text);
 }
 
 /* ---- links ---- */
@@ -252,7 +230,7 @@ static void step_relayed(struct peer *p)
 
 		set(p, REFUSED, refused);
 		snprintf(text, sizeof(text), "a peer was turned away: %s; start a memif peer that fits", why);
-		say(p, text);
+		say_of(p, SAY_WARNING, text);
 	}
 	if (p->phase == PEER_HERE && !relay_up(p->relay))
 		depart(p);

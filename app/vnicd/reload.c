@@ -17,6 +17,7 @@
 #include "change.h"
 #include "devargs.h"
 #include "differ.h"
+#include "say.h"
 #include "vnicd.h"
 
 /* A stop waits some seconds for an NBL that a port has taken in part only. */
@@ -59,7 +60,7 @@ static int refuse(struct reload *r, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(r->why, r->len, format, ap);
 	va_end(ap);
-	fprintf(stderr, "vnicd: reload refused, nothing was changed: %s\n", r->why);
+	say(SAY_ERROR, "reload refused, nothing was changed: %s", r->why);
 	return -1;
 }
 
@@ -200,9 +201,8 @@ static void take_back(struct reload *r, const struct vnicd_face *f)
 		return;
 	while (vnic_ticket_verdict(r->ticket, &verdict) != 0)
 		attend(r->d);
-	fprintf(stderr, "vnicd: face %s: %" PRIu64 " queued packets were taken back, drain_ms = %" PRIu64
-		" was not enough for them\n", f->conf->name, verdict.aborted.packets,
-		r->d->conf.global.drain_ms);
+	say(SAY_WARNING, "face %s: %" PRIu64 " queued packets were taken back, drain_ms = %" PRIu64 " was not "
+	    "enough for them", f->conf->name, verdict.aborted.packets, r->d->conf.global.drain_ms);
 }
 
 static void set_receive(const struct reload *r, bool on)
@@ -289,8 +289,8 @@ static void destroy_face(struct reload *r, struct vnicd_face *f)
 		attend(r->d);
 	f->face = NULL;
 	r->counts.removed++;
-	fprintf(stderr, "vnicd: face %s: removed%s\n", f->conf->name,
-		rc == 0 ? "" : ", but some of its packets are not back: this is a bug, please report it");
+	say(rc == 0 ? SAY_NOTICE : SAY_ERROR, "face %s: removed%s", f->conf->name, rc == 0 ? "" :
+	    ", but some of its packets are not back: this is a bug, please report it");
 }
 
 /* Nobody polls the control. Another port below may have packets of it, and gives them back later. */
@@ -311,8 +311,8 @@ static void destroy_adapter(struct reload *r, uint32_t i)
 		gone->adapter[gone->nb_kept++] = a->adapter;
 	a->adapter = NULL;
 	r->counts.removed++;
-	fprintf(stderr, "vnicd: adapter %s: removed%s\n", a->conf->name,
-		rc == 0 ? "" : "; its name is free when a port below has given its packets back");
+	say(SAY_NOTICE, "adapter %s: removed%s", a->conf->name,
+	    rc == 0 ? "" : "; its name is free when a port below has given its packets back");
 }
 
 static void destroy_kept(struct vnicd_gone *gone)
@@ -351,15 +351,15 @@ static void remove_all(struct reload *r)
 static void say_added(const char *kind, const char *name, const char *why)
 {
 	if (why != NULL)
-		fprintf(stderr, "vnicd: %s %s: added again (%s has changed)\n", kind, name, why);
+		say(SAY_NOTICE, "%s %s: added again (%s has changed)", kind, name, why);
 	else
-		fprintf(stderr, "vnicd: %s %s: added\n", kind, name);
+		say(SAY_NOTICE, "%s %s: added", kind, name);
 }
 
 /* The first failure is the answer, each has its line. */
 static void say_failed(struct reload *r, const char *kind, const char *name)
 {
-	fprintf(stderr, "vnicd: %s %s: not added: %s; mend it and reload again\n", kind, name, r->next->why);
+	say(SAY_ERROR, "%s %s: not added: %s; mend it and reload again", kind, name, r->next->why);
 	if (!r->failed)
 		snprintf(r->why, r->len, "%s %s: not added: %s; mend it and reload again, the rest was applied",
 			 kind, name, r->next->why);
@@ -478,8 +478,10 @@ static void add_all(struct reload *r)
 static void install(struct reload *r)
 {
 	struct vnicd *d = r->d, *n = r->next;
+	uint64_t log_level = d->conf.global.log_level;
 
 	d->conf = n->conf;
+	change_log_level(d, log_level);
 	memcpy(d->adapter, n->adapter, sizeof(d->adapter));
 	memcpy(d->face, n->face, sizeof(d->face));
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
@@ -494,8 +496,8 @@ static void install(struct reload *r)
 	}
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
 		if (r->diff.face_from[i] == DIFFER_NEW && vnicd_peers_add_face(d, &d->face[i]) != 0)
-			fprintf(stderr, "vnicd: face %s: no memory to watch its peer; give EAL more (-m MIB)\n",
-				d->conf.face[i].name);
+			say(SAY_ERROR, "face %s: no memory to watch its peer; give EAL more (-m MIB)",
+			    d->conf.face[i].name);
 		change_face(d, i);
 	}
 }
@@ -503,7 +505,7 @@ static void install(struct reload *r)
 static void replan(struct vnicd *d)
 {
 	if (vnicd_plan_create(d) != 0) {
-		fprintf(stderr, "vnicd: %s\n", d->why);
+		say(SAY_ERROR, "%s", d->why);
 		vnicd_plan_destroy(d);
 	}
 	atomic_store(&d->plan_runs, d->plan != NULL);
@@ -547,8 +549,8 @@ static int run(struct reload *r)
 		stop_adapters(r);
 	}
 	apply(r);
-	fprintf(stderr, "vnicd: reload of %s: %u changed, %u added, %u removed\n", r->d->conf.path,
-		r->counts.changed, r->counts.added, r->counts.removed);
+	say(SAY_NOTICE, "reload of %s: %u changed, %u added, %u removed", r->d->conf.path, r->counts.changed,
+	    r->counts.added, r->counts.removed);
 	return r->failed ? -1 : 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "bars.h"
 #include "ids.h"
+#include "say.h"
 
 static void add(struct vnic_adapter_stats *sum, const struct vnic_adapter_stats *one)
 {
@@ -307,7 +308,7 @@ static FILE *open_file(const struct vnicd *d, const char *name)
 	snprintf(path, sizeof(path), "%s/%s", d->conf.global.report, name);
 	f = fopen(path, "w");
 	if (f == NULL)
-		fprintf(stderr, "vnicd: %s: %m; report = names a folder that can be written\n", path);
+		say(SAY_ERROR, "%s: %m; report = names a folder that can be written", path);
 	return f;
 }
 
@@ -357,8 +358,8 @@ bool vnicd_report_final(struct vnicd *d)
 			good = false;
 	}
 	if (!balances(&s) || !receive_balances(d))
-		fprintf(stderr, "vnicd: the account does not balance: this is a bug, please report it with "
-			"the table above\n");
+		say(SAY_ERROR, "the account does not balance: this is a bug, please report it with the "
+		    "table above");
 	fflush(stderr);
 	fputs(account, stdout);
 	fflush(stdout);

@@ -75,7 +75,7 @@ static void hang_up(struct socket_client *c)
 	*c = (struct socket_client){.fd = -1};
 }
 
-static void say(struct socket_client *c, struct answer *a)
+static void tell(struct socket_client *c, struct answer *a)
 {
 	answer_end(a);
 	a->text[a->len++] = '\n';
@@ -84,24 +84,24 @@ static void say(struct socket_client *c, struct answer *a)
 		hang_up(c);
 }
 
-static void say_error(struct socket_client *c, const char *why)
+static void tell_error(struct socket_client *c, const char *why)
 {
 	char text[LINE + ERROR_MORE];
 	struct answer a = answer_json(text, sizeof(text));
 
 	answer_error(&a, "%s", why);
-	say(c, &a);
+	tell(c, &a);
 }
 
 /* Its role does not allow it. */
-static void say_needs(struct socket_client *c, const char *why, const char *role)
+static void tell_needs(struct socket_client *c, const char *why, const char *role)
 {
 	char text[LINE + ERROR_MORE];
 	struct answer a = answer_json(text, sizeof(text));
 
 	answer_error(&a, "%s", why);
 	answer_text(&a, "needs", role);
-	say(c, &a);
+	tell(c, &a);
 }
 
 /* Is it an operator? Else it is told what it is not. */
@@ -113,7 +113,7 @@ static bool may_change(struct socket_client *c, const char *what)
 		return true;
 	snprintf(why, sizeof(why), "%s: you may ask, not change: control_operators does not name user %u",
 		 what, c->user);
-	say_needs(c, why, "operator");
+	tell_needs(c, why, "operator");
 	return false;
 }
 
@@ -125,7 +125,7 @@ static void ask(struct vnicd *d, struct socket_client *c, const struct query *qu
 	if (query->changes && !may_change(c, query->name))
 		return;
 	query_run(d, query, words, &a);
-	say(c, &a);
+	tell(c, &a);
 }
 
 static void operate(struct vnicd *d, struct socket_client *c, const struct command *command, char *words)
@@ -135,12 +135,12 @@ static void operate(struct vnicd *d, struct socket_client *c, const struct comma
 	if (!may_change(c, command->name))
 		return;
 	if (command_read(d, command, words, &c->order, why, sizeof(why)) != 0) {
-		say_error(c, why);
+		tell_error(c, why);
 		return;
 	}
 	c->request = vnic_request_create(d->control);
 	if (c->request == NULL) {
-		say_error(c, "no memory for a request; end some clients");
+		tell_error(c, "no memory for a request; end some clients");
 		return;
 	}
 	c->cancelled = false;
@@ -166,7 +166,7 @@ static void begin(struct vnicd *d, struct socket_client *c, char *line)
 		operate(d, c, command, words);
 	} else {
 		snprintf(why, sizeof(why), "%.32s: no such operation; help names them all", line);
-		say_error(c, why);
+		tell_error(c, why);
 	}
 }
 
@@ -187,7 +187,7 @@ static void proceed(struct socket_client *c)
 	}
 	command_answer(&c->order, c->request, &a);
 	drop_request(c);
-	say(c, &a);
+	tell(c, &a);
 }
 
 void vnicd_socket_answer(struct vnicd *d)
@@ -218,7 +218,7 @@ static void take_line(struct vnicd *d, struct socket_client *c)
 			proceed(c);
 	}
 	if (c->fd >= 0 && c->request == NULL && c->len == LINE) {
-		say_error(c, "a line has at most 255 characters");
+		tell_error(c, "a line has at most 255 characters");
 		if (c->fd >= 0)
 			hang_up(c);
 	}
@@ -241,9 +241,9 @@ static void turn_away(int fd, const char *why, const char *needs)
 	struct socket_client c = {.fd = fd};
 
 	if (needs != NULL)
-		say_needs(&c, why, needs);
+		tell_needs(&c, why, needs);
 	else
-		say_error(&c, why);
+		tell_error(&c, why);
 	if (c.fd >= 0)
 		close(c.fd);
 }

@@ -30,6 +30,7 @@ struct vnicd_adapter {
 	bool receives; /* its port is polled */
 	uint16_t nb_shares; /* adapters that its port has tx queues for */
 	bool leaves; /* for good: no lcore is to poll it, as of a face */
+	enum vnic_state told; /* its operator */
 };
 
 struct vnicd_face {
@@ -115,6 +116,9 @@ void vnicd_faces_destroy(struct vnicd *d);
 void vnicd_links_pass(struct vnicd *d);
 /* A line for each face whose MTU its adapter does not take. */
 void vnicd_links_compare(const struct vnicd *d);
+
+/* states.c: a line for each adapter that has come to another state. */
+void vnicd_states_tell(struct vnicd *d);
 
 /* lcores.c */
 int vnicd_lcores_choose(struct vnicd *d);

@@ -1,0 +1,588 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# check.py - vnicd --check: each finding on a made-up machine, and this one as it is
+# usage: check.py VNICD CASE      CASE: a function case_... below
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from hosts import PREFIX, ROOT, VNICD, WORK, main, run, skip, started
+
+TREE = WORK + "/machine"
+CONFIG = WORK + "/c.ini"
+NULLS = "[adapter a]\nport = net_null0,no-rx=1\n[face f]\nport = net_null1\n"
+LCORES = ("--lcores", "0@0,1@2,2@3")
+
+
+def put(path, text=""):
+    path = TREE + path
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write(text + "\n")
+
+
+def interface(name, index, link=None, flags="0x1003", carrier="1"):
+    for file, text in (("flags", flags), ("carrier", carrier), ("ifindex", str(index)),
+                       ("iflink", str(link or index)), ("queues/rx-0/x", "")):
+        put("/sys/class/net/%s/%s" % (name, file), text)
+
+
+def device(address, driver="vfio-pci", group="7", node=0):
+    at = "/sys/bus/pci/devices/" + address
+    put(at + "/numa_node", str(node))
+    if driver:
+        os.symlink("../drivers/" + driver, TREE + at + "/driver")
+    if group:
+        os.symlink("../iommu_groups/" + group, TREE + at + "/iommu_group")
+        put("/dev/vfio/" + group)
+
+
+def nodes(cpus):
+    for n, cpulist in enumerate(cpus):
+        put("/sys/devices/system/node/node%d/cpulist" % n, cpulist)
+        pages(n, 1024, 1024)
+
+
+def pages(node, total, free):
+    at = "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/" % node
+    put(at + "nr_hugepages", str(total))
+    put(at + "free_hugepages", str(free))
+
+
+def status(cpus="0-3", capabilities=0x1ffffffffff):
+    put("/proc/self/status", "Name:\tvnicd\nCapEff:\t%016x\nCpus_allowed_list:\t%s" % (capabilities, cpus))
+
+
+def machine():
+    """One that has all: four cores, the last two isolated, hugepages, an interface eth1."""
+    shutil.rmtree(TREE, ignore_errors=True)
+    put("/sys/devices/system/cpu/online", "0-3")
+    put("/sys/devices/system/cpu/isolated", "2-3")
+    put("/sys/devices/system/cpu/nohz_full", "2-3")
+    for cpu in range(4):
+        at = "/sys/devices/system/cpu/cpu%d/" % cpu
+        put(at + "topology/thread_siblings_list", str(cpu))
+        put(at + "cpufreq/scaling_governor", "performance")
+    nodes(["0-3"])
+    status()
+    put("/proc/self/limits", "Max locked memory         8388608              8388608              bytes")
+    put("/proc/mounts", "proc /proc proc rw 0 0\nnodev /dev/hugepages hugetlbfs rw,pagesize=2M 0 0")
+    os.makedirs(TREE + "/dev/hugepages")
+    put("/proc/net/protocols", "protocol  size\nPACKET 1\nXDP 1\nUDP 1")
+    put("/proc/net/route", "Iface\tDestination\neth0\t00000000")
+    put("/dev/net/tun")
+    interface("eth1", 5)
+    os.makedirs(TREE + "/var/run/dpdk")
+
+
+def look(config=NULLS, eal=LCORES, words=(), user=None):
+    """--check: its exit code, and its answer."""
+    with open(CONFIG, "w") as f:
+        f.write(config)
+    command = [VNICD, *eal, "--", "--check", CONFIG, "--json", *words]
+    if user is not None:
+        command = ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", *command]
+    p = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=WORK,
+                       env=dict(os.environ, VNICD_CHECK_ROOT=TREE, XDG_RUNTIME_DIR=TREE + "/var/run"))
+    assert p.stderr == "" and p.returncode in (0, 1), p
+    answer = json.loads(p.stdout)
+    assert answer["runs"] == (p.returncode == 0) == (answer["errors"] == 0), answer
+    return answer
+
+
+def findings(answer):
+    return [f for f in answer["findings"] if f["severity"] != "ok"]
+
+
+def found(severity, pattern, config=NULLS, eal=LCORES, cure=r"\S", **more):
+    """It is the only finding, has an effect, and a command for cure that a shell reads."""
+    answer = look(config, eal, **more)
+    got = findings(answer)
+    assert len(got) == 1, (pattern, got)
+    f = got[0]
+    line = "%s: %s" % (f["subject"], f["cause"])
+    assert f["severity"] == severity and re.search(pattern, line), (severity, pattern, f)
+    assert f["effect"] != "", f
+    assert re.search(cure, f["cure"]), (cure, f)
+    assert run("sh", "-nc", f["cure"]).returncode == 0, f
+    if f["cure"].startswith(VNICD) and "--config" in f["cure"]:
+        cured(f)
+    print(f["severity"], line, "|", f["effect"], "|", f["cure"])
+    return f
+
+
+def cured(finding):
+    """The command, with --check, no longer finds it."""
+    p = subprocess.run(["sh", "-c", finding["cure"] + " --check --json"], capture_output=True, text=True,
+                       timeout=60, cwd=WORK, env=dict(os.environ, VNICD_CHECK_ROOT=TREE))
+    after = json.loads(p.stdout)["findings"]
+    assert finding not in after and p.returncode == 0, (finding, after)
+
+
+def adapter(port, more=""):
+    return "[adapter a]\nport = %s\n%s[face f]\nport = net_null1\n" % (port, more)
+
+
+def face(port):
+    return "[adapter a]\nport = net_null0,no-rx=1\n[face f]\nport = %s\n" % port
+
+
+# ---- a made-up machine ----
+
+def case_well():
+    """Nothing is found where all is well, for any kind of port."""
+    machine()
+    interface("eth2", 6)
+    device("0000:01:00.0")
+    for config in (NULLS, adapter("net_af_packet0,iface=eth1"), adapter("0000:01:00.0"), face("net_tap0,iface=t0"),
+                   adapter("net_af_xdp0,iface=eth1"), face("net_vhost0,iface=%s/vh" % WORK),
+                   face("net_memif0,role=server,socket=%s/m,socket-abstract=no" % WORK),
+                   "[vnicd]\ncontrol = %s/ctl\nreport = %s\n" % (WORK, WORK) + NULLS):
+        answer = look(config)
+        assert answer["runs"] and findings(answer) == [], (config, findings(answer))
+        assert len(answer["findings"]) >= 6, answer
+    assert look(words=("--set", "adapter a.packets_per_s=5"))["runs"]
+
+
+def case_memory():
+    machine()
+    pages(0, 16, 3)
+    f = found("error", "hugepages: node 0 has 6 MiB free, about [0-9]+ are needed",
+              cure=r"^echo \d+ > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages$")
+    need = int(re.search(r"about (\d+)", f["cause"])[1])
+    assert int(re.search(r"echo (\d+)", f["cure"])[1]) == 16 + (need - 6 + 1) // 2, f
+    assert findings(look(eal=(*LCORES, "--no-huge", "-m", "512")))[0]["severity"] == "notice"
+    pages(0, 600, 600)
+    assert findings(look()) == []
+    found("error", "hugepages: node 0 has 1200 MiB free, about 2000 are needed", eal=(*LCORES, "-m", "2000"))
+    found("error", "hugepages: node 0 has 1200 MiB free, about 2000 are needed",
+          eal=(*LCORES, "--socket-mem", "2000"))
+    machine()
+    nodes(["0-1", "2-3"])
+    pages(1, 0, 0)
+    found("error", "hugepages: node 1 has 0 MiB free", cure="node1/hugepages")
+    machine()
+    shutil.rmtree(TREE + "/sys/devices/system/node/node0/hugepages")
+    f = findings(look())
+    assert [x["subject"] for x in f] == ["hugepages"] and "this kernel has none" in f[0]["cause"], f
+    machine()
+    put("/proc/mounts", "proc /proc proc rw 0 0")
+    found("error", "hugetlbfs: it is not mounted", cure="^mkdir -p /dev/hugepages && mount -t hugetlbfs nodev")
+    assert findings(look(eal=(*LCORES, "--in-memory"))) == []
+    machine()
+    found("error", "hugetlbfs: --huge-dir /mnt/h is no mount", eal=(*LCORES, "--huge-dir", "/mnt/h"), cure="/mnt/h")
+
+
+def case_no_huge():
+    machine()
+    answer = look(eal=(*LCORES, "--no-huge", "-m", "8"))
+    f = findings(answer)
+    assert len(f) == 1 and re.search("EAL gets 8 MiB, about [0-9]+ are needed", f[0]["cause"]), f
+    found("notice", "hugepages: --no-huge does without them", eal=(*LCORES, "--no-huge", "-m", "512"),
+          cure="echo 256 > /proc/sys/vm/nr_hugepages")
+    f = findings(look(eal=(*LCORES, "--no-huge", "--in-memory", "-m", "512")))
+    assert len(f) == 2 and any("exclude each other" in x["cause"] and "in-memory" not in x["cure"] for x in f), f
+
+
+def as_other(*args, **more):
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        skip("needs root, and setpriv of util-linux, to become somebody else")
+    os.chmod(WORK, 0o755)
+    return found(*args, user=65534, **more)
+
+
+def case_rights():
+    """What another user may not."""
+    machine()
+    os.chmod(TREE + "/dev/hugepages", 0o777)
+    as_other("error", "runtime folder: .*/var/run/dpdk/rte may not be written by this user",
+             cure=r"export XDG_RUNTIME_DIR=\$\(mktemp -d\)")
+    as_other("warning", "runtime folder", eal=(*LCORES, "--in-memory"))
+    os.chmod(TREE + "/var/run/dpdk", 0o777)
+    assert findings(look(user=65534)) == []
+    os.chmod(TREE + "/dev/hugepages", 0o755)
+    as_other("error", "hugetlbfs: /dev/hugepages may not be written by this user",
+             cure="(sudo sh|su) -c 'chown 65534:65534 /dev/hugepages'")
+    os.chmod(TREE + "/dev/hugepages", 0o777)
+    device("0000:01:00.0")
+    os.chmod(TREE + "/dev/vfio/7", 0o600)
+    as_other("error", "adapter a: /dev/vfio/7 may not be used by this user", config=adapter("0000:01:00.0"),
+             cure="chown 65534:65534 /dev/vfio/7")
+
+
+def case_memlock():
+    machine()
+    device("0000:01:00.0")
+    status(capabilities=0x3000)
+    found("error", "memlock: this user may lock 8192 KiB, VFIO locks about", config=adapter("0000:01:00.0"),
+          cure="prlimit --pid [0-9]+ --memlock=unlimited:unlimited")
+    put("/proc/self/limits", "Max locked memory         unlimited            unlimited            bytes")
+    assert findings(look(adapter("0000:01:00.0"))) == []
+
+
+def case_cpus():
+    machine()
+    found("error", "CPUs: lcores are to have 9, online are 0-3", eal=("--lcores", "0@0,1@2,2@9"))
+    status(cpus="0,2-3")
+    found("warning", "CPUs: lcores are to have 1, this process was given 0,2-3",
+          eal=("--lcores", "0@0,1@1,2@2"), cure="--lcores")
+    machine()
+    found("warning", "lcores: data lcore 2 and control lcore 1 share CPU 3", eal=("--lcores", "0@0,1@3,2@3"),
+          cure="--lcores 0@[01],1@[0-3],2@[23] -- --config")
+    found("warning", "lcores: lcore 3 does both data and control", eal=("-l", "3"))
+    found("warning", "lcores: lcore 1 does both data and control", eal=("--lcores", "0@0,1@3"),
+          config="[vnicd]\ncontrol_lcore = 1\n" + NULLS)
+    found("warning", "lcores: data lcore 2 and control lcore 1 share CPU 3", eal=("--lcores", "0@0,1@3,2@3"),
+          config="[vnicd]\ncontrol_lcore = 1\n" + NULLS)
+    f = findings(look(eal=("--lcores", "0@0,1@2,5@3"), config=NULLS + "[vnicd]\ncontrol_lcore = 4\n"))
+    assert len(f) == 1 and "control_lcore = 4 is not an lcore of EAL" in f[0]["cause"], f
+    status(cpus="3")
+    f = look(eal=("--lcores", "(0-2)@3"))
+    assert f["runs"] and [x["severity"] for x in findings(f)] == ["notice"], f
+    assert "no CPU to spare" in findings(f)[0]["effect"]
+    # the ways to name lcores
+    machine()
+    for eal in (("-c", "0xd"), ("-l", "0,2-3"), ("-l0,2-3",), ("--lcores=0@(0,1),1@2,2@3",), ("--lcores", "0,2-3")):
+        assert findings(look(eal=eal)) == [], eal
+
+
+def case_hyperthreads():
+    machine()
+    for cpu in range(4):
+        put("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list" % cpu, "0-1" if cpu < 2 else "2-3")
+    found("warning", "hyperthreads: data lcore 2 on CPU 3 and control lcore 1 on CPU 2 share a core", cure="--lcores")
+    assert findings(look(eal=("--lcores", "0@1,1@0,2@3"))) == []
+    status(cpus="2-3")
+    f = findings(look(eal=("--lcores", "0@2,1@2,2@3")))
+    assert [x["severity"] for x in f] == ["notice"] and "no CPU to spare" in f[0]["effect"], f
+
+
+def case_nodes():
+    machine()
+    nodes(["0-1", "2-3"])
+    put("/sys/class/net/eth1/device/numa_node", "0")
+    put("/sys/devices/system/cpu/isolated", "0-3")
+    put("/sys/devices/system/cpu/nohz_full", "0-3")
+    found("warning", "NUMA: adapter a: its port is on node 0, CPU 3 of its data lcore 2 on node 1",
+          config=adapter("net_af_packet0,iface=eth1"), cure="2@[01] ")
+    put("/sys/class/net/eth1/device/numa_node", "1")
+    assert findings(look(adapter("net_af_packet0,iface=eth1"))) == []
+    device("0000:01:00.0", node=0)
+    found("warning", "NUMA: adapter a: its port is on node 0", config=adapter("0000:01:00.0"))
+    found("warning", "NUMA: adapter a: its memory is to be on node 0, CPU 3 of its data lcore 2 is on node 1",
+          config=adapter("net_null0,no-rx=1", "numa_node = 0\n"), cure="--set 'adapter a.numa_node=1'")
+    f = findings(look(adapter("net_null0,no-rx=1", "numa_node = 5\n")))
+    assert any(x["severity"] == "error" and "memory is to be on node 5" in x["cause"] for x in f), f
+
+
+def case_isolation():
+    machine()
+    put("/sys/devices/system/cpu/isolated", "")
+    found("notice", "isolation: CPUs 3 of data lcores are not isolated", cure="isolcpus=3 nohz_full=3 rcu_nocbs=3")
+    machine()
+    put("/sys/devices/system/cpu/nohz_full", " (null)")
+    found("notice", "isolation: CPUs 3 of data lcores have a timer tick")
+
+
+def case_frequency():
+    machine()
+    put("/sys/devices/system/cpu/cpu3/cpufreq/scaling_governor", "schedutil")
+    found("notice", "frequency: CPUs 3 have the governor schedutil",
+          cure=r"^echo performance \| tee /sys/devices/system/cpu/cpu3/cpufreq/scaling_governor$")
+    shutil.rmtree(TREE + "/sys/devices/system/cpu/cpu3/cpufreq")
+    assert findings(look()) == []
+
+
+def case_interfaces():
+    machine()
+    packet = adapter("net_af_packet0,iface=eth1")
+    xdp = adapter("net_af_xdp0,iface=eth1")
+    found("error", "adapter a: there is no interface eth9", config=adapter("net_af_packet0,iface=eth9"),
+          cure="ip link add eth9 up type veth peer name eth9-p up")
+    interface("eth1", 5, flags="0x1002")
+    found("warning", "adapter a: interface eth1 is down", config=packet, cure="^ip link set eth1 up$")
+    found("warning", "adapter a: interface eth1 is down", config=xdp)
+    interface("eth1", 5, link=6, carrier="0")
+    interface("eth2", 6, link=5, flags="0x1002")
+    found("warning", "interface eth1 has no carrier: its other end eth2 is down", config=packet,
+          cure="^ip link set eth2 up$")
+    interface("eth1", 5, carrier="0")
+    found("warning", "interface eth1 has no carrier$", config=packet)
+    machine()
+    put("/proc/net/protocols", "protocol  size\nUDP 1")
+    found("error", "the kernel has no AF_PACKET sockets", config=packet, cure="modprobe af_packet")
+    f = findings(look(xdp))
+    assert len(f) == 1 and "no AF_XDP sockets" in f[0]["cause"] and "net_af_packet_eth1" in f[0]["cure"], f
+    machine()
+    found("error", "interface eth1 has 1 queues, 3 are asked for", cure="ethtool -L eth1 combined 3",
+          config=adapter("net_af_xdp0,iface=eth1,start_queue=1,queue_count=2"))
+    put("/proc/net/route", "Iface\tDestination\neth1\t00000000")
+    found("warning", "interface eth1 has the default route", config=xdp, cure="net_af_packet_eth1")
+    assert findings(look(packet)) == []
+    status(capabilities=0)
+    put("/proc/net/route")
+    found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw[+]ep .*vnicd")
+    put("/proc/self/limits", "Max locked memory unlimited unlimited bytes")
+    found("error", "net_af_xdp0 needs cap_net_admin,cap_net_raw,cap_bpf$", config=xdp)
+
+
+def case_tap():
+    machine()
+    tap = face("net_tap0,iface=t0")
+    os.unlink(TREE + "/dev/net/tun")
+    found("error", "face f: net_tap0 needs /dev/net/tun, which is not there", config=tap, cure="^modprobe tun")
+    put("/dev/net/tun")
+    status(capabilities=0)
+    found("error", "face f: net_tap0 needs cap_net_admin$", config=tap)
+    status()
+    interface("t0", 9)
+    found("error", "face f: interface t0 is there, and is no tap", config=tap)
+    put("/sys/class/net/t0/tun_flags", "0x1002")
+    assert findings(look(tap)) == []
+
+
+def case_pci():
+    machine()
+    pci = adapter("0000:01:00.0")
+    found("error", "adapter a: there is no PCI device 0000:01:00.0", config=pci, cure="lspci")
+    device("0000:01:00.0", driver="ixgbe")
+    found("error", "0000:01:00.0 is bound to ixgbe, not to vfio-pci", config=pci,
+          cure="echo vfio-pci > /sys/bus/pci/devices/0000:01:00.0/driver_override")
+    f = findings(look(pci, eal=(*LCORES, "--no-pci")))
+    assert any("--no-pci hides it" in x["cause"] and "--no-pci" not in x["cure"] for x in f), f
+    machine()
+    device("0000:01:00.0", driver="mlx5_core")
+    assert findings(look(pci)) == [] and findings(look(adapter("01:00.0"))) == []
+    machine()
+    device("0000:01:00.0", driver=None)
+    found("error", "0000:01:00.0 is bound to no driver", config=pci)
+    machine()
+    device("0000:01:00.0", group=None)
+    found("error", "0000:01:00.0 is in no IOMMU group", config=pci, cure="intel_iommu=on")
+    put("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y")
+    found("notice", "0000:01:00.0 has no IOMMU", config=pci)
+
+
+def case_sockets():
+    machine()
+    path = WORK + "/s"
+    for key, config in (("control", "[vnicd]\ncontrol = %s\n" % path + NULLS),
+                        ("face f", face("net_vhost0,iface=" + path)),
+                        ("face f", face("net_memif0,role=server,socket=%s,socket-abstract=no" % path)),
+                        ("face f", face("net_virtio_user0,server=1,path=" + path))):
+        eal = (*LCORES, "--single-file-segments")
+        assert findings(look(config, eal)) == [], config
+        with open(path, "w"):
+            pass
+        found("error", key + ".*is in use", config=config, eal=eal)
+        assert os.path.exists(path)
+        os.unlink(path)
+    user = face("net_virtio_user0,path=" + path)
+    found("error", "nobody listens on socket", config=user, eal=eal, cure="server=1")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen()
+        assert findings(look(user, eal)) == []
+        found("warning", "hugepages without --single-file-segments", config=user)
+        assert "--single-file" not in json.dumps(look(user, (*LCORES, "--no-huge", "-m", "256")))
+    found("error", "there is no /dev/vhost-net", config=face("net_virtio_user0,path=/dev/vhost-net"), eal=eal,
+          cure="modprobe vhost_net")
+
+
+def case_files():
+    machine()
+    found("error", "face f: /nonexistent/x.pcap: No such file", config=face("net_pcap0,rx_pcap=/nonexistent/x.pcap"))
+    found("error", "adapter a: /nonexistent: No such file", config=adapter("net_pcap0,tx_pcap=/nonexistent/x.pcap"),
+          cure="^mkdir -p /nonexistent$")
+    found("warning", "report: /nonexistent", config="[vnicd]\nreport = /nonexistent\n" + NULLS)
+    found("error", "configuration: .*c.ini:6: unknown key 'deepth'", config=NULLS + "[plan]\ndeepth = 5\n")
+
+
+def case_instance():
+    machine()
+    put("/var/run/dpdk/rte/config", "x" * 100)
+    with open(TREE + "/var/run/dpdk/rte/config", "r+") as f:
+        assert findings(look()) == []
+        fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 50)
+        found("error", "file prefix: process %d runs with the file prefix rte" % os.getpid(), cure="--file-prefix rte2")
+        assert findings(look(eal=(*LCORES, "--in-memory"))) == []
+
+
+# ---- words ----
+
+def text(*words, code=0):
+    p = subprocess.run([VNICD, *words], capture_output=True, text=True, timeout=60, cwd=WORK,
+                       env=dict(os.environ, VNICD_CHECK_ROOT=TREE))
+    assert p.returncode == code and p.stderr == "", p
+    return p.stdout.splitlines()
+
+
+def case_words():
+    machine()
+    put("/sys/devices/system/cpu/isolated", "")
+    with open(CONFIG, "w") as f:
+        f.write(NULLS)
+    bad = WORK + "/bad.ini"
+    with open(bad, "w") as f:
+        f.write("[adapter a]\n")
+    # the machine alone
+    lines = text("--check")
+    assert lines[-1].startswith("vnicd would run: 0 errors"), lines
+    # a configuration, by either way; graver findings first, and one line each
+    for words in (("--check", CONFIG), ("--config", CONFIG, "--check"), ("-c", CONFIG, "--check")):
+        lines = text(*LCORES, "--", *words)
+        assert lines[-1] == "vnicd would run with %s: 0 errors, 0 warnings, 1 notice" % CONFIG, lines
+        assert lines[0].startswith("notice   isolation: CPUs 3 ") and "; run: echo 'GRUB" in lines[0], lines
+        assert all(line.startswith("ok ") for line in lines[1:-1]), lines
+    lines = text(*LCORES, "--", "--check", CONFIG, bad, code=1)
+    assert lines[-1].startswith("vnicd would not run with %s: 1 error," % bad), lines
+    assert sum(line.startswith("vnicd would") for line in lines) == 2, lines
+    assert any(line.startswith("error    configuration: " + bad) for line in lines), lines
+    text(*LCORES, "--", "--check", bad, CONFIG, code=1)
+    assert text("--check", WORK + "/none.ini", code=1)[-1].startswith("vnicd would not run")
+    assert text("--check", CONFIG, "--nonsense", code=1)[0].startswith("error    configuration: command line: unknown")
+
+
+def serve(config, eal=(), words=()):
+    with open(CONFIG, "w") as f:
+        f.write(config)
+    return subprocess.run([VNICD, "--no-pci", "--no-huge", "-m", "128", "--file-prefix", PREFIX, *eal, "--", "-c", CONFIG, "--seconds",
+                           "1", "--progress", "no", *words], capture_output=True, text=True, timeout=60, cwd=WORK,
+                          env=dict(os.environ, VNICD_CHECK_ROOT=TREE))
+
+
+def case_start():
+    """A start tells what is found, by levels."""
+    machine()
+    cpus = sorted(os.sched_getaffinity(0))
+    lcores = ("--lcores", "0@%d,1@%d,2@%d" % (cpus[0], cpus[0], cpus[-1]))
+    status(cpus=",".join(map(str, cpus)))
+    put("/sys/devices/system/cpu/isolated", "")
+    notice = "vnicd: isolation: CPUs %d of data lcores are not isolated" % cpus[-1]
+    p = serve(NULLS, lcores)
+    assert p.returncode == 0 and notice not in p.stderr, p
+    p = serve(NULLS, lcores, ("--log_level", "info"))
+    assert p.returncode == 0 and notice in p.stderr, p
+    p = serve(NULLS, ("--log-level=vnicd:info", *lcores))
+    assert notice in p.stderr, p
+    if len(cpus) < 2:
+        skip("one CPU has no hyperthreads to share")
+    for cpu in cpus:
+        put("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list" % cpu, ",".join(map(str, cpus)))
+    status(cpus="0-3")
+    put("/sys/devices/system/cpu/cpu62/topology/thread_siblings_list", "62")
+    put("/sys/devices/system/cpu/cpu63/topology/thread_siblings_list", "63")
+    put("/sys/devices/system/cpu/online", "0-1,62-63")
+    status(cpus="0-1,62-63")
+    warning = "vnicd: hyperthreads: data lcore 2 on CPU %d and control lcore 1 on CPU %d share a core" % (
+        cpus[-1], cpus[0])
+    p = serve(NULLS, lcores)
+    assert p.returncode == 0 and warning in p.stderr and len(p.stderr.splitlines()) == 1, p
+    p = serve(NULLS, ("--log-level=vnicd:error", *lcores))
+    assert p.returncode == 0 and p.stderr == "", p
+
+
+def case_levels():
+    """EAL's --log-level wins over log_level."""
+    machine()
+    both = ("--lcores", "0@0")
+    said = "lcore 0 does both data and control"
+    assert said in serve(NULLS, both).stderr
+    assert serve(NULLS, both, ("--log_level", "error")).stderr == ""
+    assert serve("[vnicd]\nlog_level = error\n" + NULLS, both).stderr == ""
+    assert said in serve(NULLS, (*both, "--log-level=vnicd:warning"), ("--log_level", "error")).stderr
+    assert serve(NULLS, (*both, "--log-level=vnicd:error"), ("--log_level", "debug")).stderr == ""
+    assert serve(NULLS, (*both, "--log-level", "error")).stderr == ""
+    p = serve(NULLS, both, ("--log_level", "loud"))
+    assert p.returncode == 1 and "log_level" in p.stderr and "error, warning, notice, info, debug" in p.stderr, p
+
+
+def case_states():
+    """One line for each state that an adapter comes to, and what goes on from there."""
+    machine()
+    control = WORK + "/control"
+    with open(CONFIG, "w") as f:
+        f.write("[vnicd]\nlog_level = info\ncontrol = %s\n" % control + NULLS)
+    p = subprocess.Popen([VNICD, "--no-pci", "--no-huge", "-m", "128", "--file-prefix", PREFIX, "--", "-c", CONFIG], cwd=WORK,
+                         stdout=subprocess.DEVNULL, stderr=open(WORK + "/err", "w"))
+    started.append(p)
+
+    def until(n, last):
+        deadline = time.time() + 60
+        while True:
+            lines = [x for x in open(WORK + "/err").read().splitlines() if x.startswith("vnicd: adapter a: ")]
+            if len(lines) >= n:
+                break
+            assert p.poll() is None and time.time() < deadline, lines
+            time.sleep(0.05)
+        assert len(lines) == n and lines[-1] == "vnicd: adapter a: " + last, lines
+
+    until(1, "Running")
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(control)
+        answers = s.makefile("r")
+        for n, (word, last) in enumerate((("pause", "Paused; what is sent comes back until: restart"),
+                                          ("restart", "Running"), ("stop", "Halted; to use it again: start"))):
+            s.sendall(word.encode() + b" a\n")
+            answers.readline()
+            until(n + 2, last)
+    p.send_signal(signal.SIGINT)
+    assert p.wait(60) == 0
+
+
+# ---- this machine ----
+
+def real(eal, words=()):
+    env = {k: v for k, v in os.environ.items() if k != "VNICD_CHECK_ROOT"}
+    p = subprocess.run([VNICD, *eal, "--", "--check", CONFIG, "--json", *words], capture_output=True, text=True,
+                       timeout=60, cwd=WORK, env=env)
+    return json.loads(p.stdout)
+
+
+def case_real():
+    """What it says would run does, with as little memory as it says; and not beside itself."""
+    three = ("--lcores", subprocess.check_output(
+        ["bash", "-c", ". %s/app/setup.sh; lcore_map 1" % ROOT], text=True))
+    for config in (NULLS,
+                   NULLS.replace("[face", "depth = 65536\n[face"),
+                   NULLS.replace("[face f]", "local = yes\n[face f]\nmac = 02:00:00:00:00:01\nnbl_packets = 8")
+                   + "[face g]\nport = net_null2\nmac = 02:00:00:00:00:02\n",
+                   NULLS.replace("port = net_null0,no-rx=1", "port = net_null0,no-rx=1\nmtu = 9000")
+                   + "[adapter b]\nlower = a\n[face h]\nadapter = b\nport = net_null3\n"):
+        if "[adapter b]" in config:
+            config = config.replace("port = net_null1", "port = net_null1\nadapter = a")
+        with open(CONFIG, "w") as f:
+            f.write(config)
+        eal = ("--no-pci", "--no-huge", "--file-prefix", PREFIX, *three)
+        answer = real((*eal, "-m", "8"))
+        need = [re.search(r"about (\d+)", f["cause"])[1] for f in findings(answer) if f["subject"] == "memory"]
+        assert not answer["runs"] and len(need) == 1, answer
+        assert real((*eal, "-m", need[0]))["runs"]
+        p = run(VNICD, *eal, "-m", need[0], "--", "-c", CONFIG, "--seconds", "1")
+        print(need, p.stdout.splitlines()[-1:], p.stderr)
+        assert p.returncode == 0, p
+        p = run(VNICD, *eal, "-m", str(int(need[0]) // 3), "--", "-c", CONFIG, "--seconds", "1")
+        assert p.returncode == 1, ("far more was asked for than it needs", need, p)
+    with open(CONFIG, "w") as f:
+        f.write(NULLS)
+    p = subprocess.Popen([VNICD, *eal, "-m", "128", "--", "-c", CONFIG, "--progress", "yes"], cwd=WORK,
+                         stdout=open(WORK + "/out", "w"), stderr=subprocess.DEVNULL)
+    started.append(p)
+    deadline = time.time() + 60
+    while " 1 s " not in open(WORK + "/out").read():
+        assert p.poll() is None and time.time() < deadline
+        time.sleep(0.05)
+    f = [f for f in findings(real((*eal, "-m", "128"))) if f["subject"] == "file prefix"]
+    assert len(f) == 1 and "process %d runs with" % p.pid in f[0]["cause"], f
+    p.send_signal(signal.SIGINT)
+    assert p.wait(60) == 0
+    assert real((*eal, "-m", "128"))["runs"]
+
+
+main(globals())
