@@ -5,8 +5,10 @@
 #
 # A line "@KIND ARGUMENT@" of IN becomes lines made by the function of that kind below; "@NAME@"
 # within a line becomes VALUE. A NAME that ends in ".help", "vnicd.reference" and "vnic.h" name
-# files: what a program prints, and the header.
+# files: what a program prints, and the header; that of a script names the script.
+import os
 import re
+import subprocess
 import sys
 
 values = {}
@@ -17,10 +19,11 @@ def text_of(name):
         return f.read()
 
 
-def escape(text):
+def escape(text, fill=True):
     """A line of text, for mdoc; a sentence begins a line."""
     text = text.replace("\\", "\\e").replace("`", "").replace("--", "\\-\\-")
-    text = re.sub(r"(?<=[a-z)\]][.?!]) (?=[A-Z])", "\n", text)
+    if fill:
+        text = re.sub(r"(?<=[a-z)\]][.?!]) (?=[A-Z])", "\n", text)
     return "\\&" + text if text[:1] in (".", "'") else text
 
 
@@ -138,11 +141,32 @@ def make_commands(name):
     yield ".El"
 
 
-def make_help(name):
+def literal(text):
     yield ".Bd -literal"
-    for line in text_of(name + ".help").rstrip().splitlines():
-        yield escape(line)
+    for line in text.rstrip().splitlines():
+        yield escape(line, False)
     yield ".Ed"
+
+
+def news(text, known):
+    """Paragraphs of a help without those, and the options, that another has."""
+    for paragraph in text.rstrip().split("\n\n"):
+        title, *parts = re.split(r"\n(?=  \S)", paragraph)
+        parts = [p for p in parts if "\n" + re.split(r" {2,}|\n", p.lstrip())[0] not in known]
+        if "\n" + paragraph + "\n" not in known and (parts or not title.endswith(":")):
+            yield "\n".join([title] + parts)
+
+
+def make_help(name):
+    """As it stands, and below it that of each command: indented by four, as argparse has it."""
+    whole = text_of(name + ".help")
+    yield from literal(whole)
+    known = "\n" + re.sub(r"\n +", "\n", whole) + "\n" + whole
+    for command in re.findall(r"^ {4}([a-z][\w-]*) ", whole, re.M):
+        said = subprocess.run([values[name], command, "--help"], check=True, capture_output=True, text=True,
+                              env=dict(os.environ, COLUMNS="76"))
+        yield ".Ss " + command
+        yield from literal("\n\n".join(news(said.stdout, known)))
 
 
 def make_keys(section):
