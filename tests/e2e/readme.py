@@ -114,6 +114,7 @@ class Asked:
             start = re.sub(r'"aborted_nbls":.*', "", wanted) if wanted.endswith("...") else None
             assert answer == wanted if start is None else answer.startswith(start), (answer, wanted)
         d.process.kill()
+        d.process.wait()
 
 
 COMMANDS = {
