@@ -124,14 +124,16 @@ def words():
 
 
 class Daemon:
+    before, limits = staticmethod(lambda program: program), None  # how it is run
+
     def __init__(self, config, memory=("--no-huge", "-m", "512")):
         path = WORK + "/c.ini"
         with open(path, "w") as f:
             f.write("[vnicd]\ncontrol = %s\nseconds = 0\n%s" % (CONTROL, config))
         lcores = must("bash", "-c", ". %s/app/setup.sh; lcore_map 1" % ROOT).strip()
         self.process = subprocess.Popen(
-            [VNICD, "--no-pci", *memory, "--file-prefix", PREFIX, "--lcores", lcores, "--", "-c", path],
-            stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK,
+            self.before([VNICD, "--no-pci", *memory, "--file-prefix", PREFIX, "--lcores", lcores, "--", "-c", path]),
+            preexec_fn=self.limits, stdout=open(WORK + "/out", "w"), stderr=open(WORK + "/err", "w"), cwd=WORK,
             env=dict(os.environ, XDG_RUNTIME_DIR=WORK))
         self.process.label, self.process.files = "vnicd", (WORK + "/out", WORK + "/err")
         started.append(self.process)

@@ -1,0 +1,158 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: BSD-3-Clause
+# readme.py - every command in README.md is run by a test, here or elsewhere
+# usage: readme.py VNICD CASE BUILD      CASE: a function case_... below
+#
+# A command is a line of a code block whose first word is a program, "$ " before it or not, and
+# what stands between backquotes and begins with a program of ours. COMMANDS says for each how it is
+# run; one that it does not know fails the test, as does one that README has no more.
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import hosts
+from hosts import CONTROL, ROOT, WORK, main, run, skip
+
+BUILD = os.path.abspath(sys.argv[3])
+OURS = ("app/", "tests/", "config/", "build/", "vnicd ", "vnic-bench", "vnicctl", "vnic-exporter", "ninja", "meson",
+        "pkg-config", "systemctl", "dpdk-")
+
+
+def blocks():
+    """The code blocks of README: their lines."""
+    found, fence, kind = [[]], None, ""
+    with open(ROOT + "/README.md") as f:
+        for line in f.read().splitlines():
+            if line.startswith("```"):
+                fence, kind = (None, "") if fence else ("```", line[3:])
+                found.append([])
+            elif fence and kind in ("sh", "bash", "console"):
+                found[-1].append(line)
+            elif not fence and line.startswith("    ") and line.strip():
+                found[-1].append(line[4:])
+            elif line.strip() or not fence:
+                found.append([])
+    return [b for b in found if b]
+
+
+def is_program(word):
+    return os.path.isfile(os.path.join(ROOT, word)) if "/" in word else shutil.which(word) is not None
+
+
+def commands():
+    """{command: the lines below it}, in order."""
+    found = {}
+    for block in blocks():
+        at = None
+        for line in block:
+            if m := re.match(r"(?:\$ |sudo )*(\S+)(.*)", line):
+                prompt = line.startswith("$ ")
+                word = m[1]
+                if prompt or (not line.startswith(" ") and (word.startswith(OURS) or is_program(word))):
+                    command = re.sub(r"\s+#.*$", "", re.sub(r"^(\$ |sudo )*", "", line)).strip()
+                    at = found.setdefault(command, [])
+                    continue
+            if at is not None:
+                at.append(line)
+    text = re.sub(r"```.*?```", "", open(ROOT + "/README.md").read(), flags=re.S)
+    for code in re.findall(r"`([^`\n]+)`", text):
+        if " " in code and code.startswith(OURS):
+            found.setdefault(code, [])
+    return found
+
+
+# ---- how each is run ----
+
+@functools.cache
+def tests():
+    return [t["name"] for t in json.loads(run("meson", "introspect", "--tests", BUILD).stdout)]
+
+
+class Elsewhere:
+    """By a test of that name, of this build."""
+
+    def __init__(self, test):
+        self.test = test
+
+    def run(self, command, below):
+        assert self.test in tests(), ("no such test", self.test)
+
+
+class Here:
+    """As it stands, with the programs of this build; its output has what the pattern says."""
+
+    def __init__(self, pattern, change=lambda c: c):
+        self.pattern, self.change = pattern, change
+
+    def run(self, command, below):
+        line = re.sub(r"\bbuild/", BUILD + "/", self.change(command))
+        p = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60,
+                           stdin=subprocess.DEVNULL)
+        assert p.returncode == 0, (line, p)
+        assert re.search(self.pattern, p.stdout, re.M), (line, p.stdout[:2000])
+
+
+class Asked:
+    """On the control socket of a vnicd; its answers are those below it in README, up to a "..."."""
+
+    def run(self, command, below):
+        if shutil.which("nc") is None:
+            skip("nc is not installed; apt-get install -y netcat-openbsd")
+        assert "/run/vnic" in command, command
+        d = hosts.Daemon("[adapter wire]\nport = net_null0,no-rx=1\npackets_per_s = 10k\n"
+                         "[face f0]\nport = net_null1\nid = port 5001, vlan, flow\n", ("--no-huge", "-m", "256"))
+        line = re.sub(r"/run/vnic\b", CONTROL, command)
+        p = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+        answers = p.stdout.splitlines()
+        print(p.stdout, end="")
+        assert p.returncode == 0 and len(answers) == len(below), (p, below)
+        for answer, wanted in zip(answers, below):
+            start = re.sub(r'"aborted_nbls":.*', "", wanted) if wanted.endswith("...") else None
+            assert answer == wanted if start is None else answer.startswith(start), (answer, wanted)
+        d.process.kill()
+        d.process.wait()
+
+
+COMMANDS = {
+    "app/launch": Elsewhere("launch-demo"),
+    "app/launch CONFIG -- EAL ARGS": Elsewhere("launch-demo"),
+    "build/app/vnicd/vnicd --reference": Here(r"^## `\[adapter NAME\]`$"),
+    # a suite within a suite: what it refuses shows that it is there
+    "tests/run": Here(r"^usage: tests/run ", lambda c: c + " --help"),
+    "tests/run fast": Here(r"suites: .*\bfast\b", lambda c: "tests/run --help"),
+    "tests/run conformance": Here(r"suites: .*\bconformance\b", lambda c: "tests/run --help"),
+    "build/app/vnic-bench/vnic-bench all --quick": Elsewhere("vnic-bench-quick"),
+    # five minutes of it
+    "vnic-bench all --plots": Elsewhere("vnic-bench-quick"),
+    "config/pktgen/run vnicd": Elsewhere("throughput-memif"),
+    "config/pktgen/run testpmd": Elsewhere("throughput-memif"),
+    # pktgen is in no Debian package; a stand-in is called
+    "config/pktgen/run pktgen": Elsewhere("throughput-refused"),
+    "printf 'pause wire\\nrestart wire\\ndrain wire 500\\nstop wire\\n' | nc -NU /run/vnic": Asked(),
+    "printf 'id f0 udp 10.0.0.1 1000 10.0.0.2 5001\\ncancel wire flow tcp 10.0.0.1 99 10.0.0.2 80 vlan 7\\n'"
+    " | nc -NU /run/vnic": Asked(),
+    "ninja -C build install": Elsewhere("install-c"),
+    "pkg-config --libs libvnic": Elsewhere("install-c"),
+}
+
+
+def case_known():
+    found = commands()
+    for command in found:
+        print("  " + command)
+        assert command in COMMANDS, "README has a command that no test runs: " + command
+    gone = [c for c in COMMANDS if c not in found]
+    assert not gone, ("README has these no more", gone)
+
+
+def case_run():
+    for command, below in commands().items():
+        print("  " + command)
+        COMMANDS[command].run(command, below)
+
+
+main(globals())
