@@ -19,9 +19,9 @@ static bool same(const struct conf_option *o, const void *was, const void *is)
 }
 
 /* Keys whose meaning is compared, not their words; and one that only the reading looks at. */
-static bool is_resolved(const char *key)
+static bool is_resolved(int kind, const char *key)
 {
-	return strcmp(key, "adapter") == 0 || strcmp(key, "queues") == 0;
+	return strcmp(key, kind == CONF_KIND_ADAPTER ? "queues" : "adapter") == 0;
 }
 
 /* The first key that differs and cannot change while it runs; NULL: none. */
@@ -30,7 +30,7 @@ static const char *key_apart(int kind, const void *was, const void *is)
 	for (uint32_t i = 0; i < conf_kinds[kind].nb_options; i++) {
 		const struct conf_option *o = &conf_kinds[kind].options[i];
 
-		if (!same(o, was, is) && !change_is_live(kind, o->key) && !is_resolved(o->key))
+		if (!same(o, was, is) && !change_is_live(kind, o->key) && !is_resolved(kind, o->key))
 			return o->key;
 	}
 	return NULL;

@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # reload.py - a vnicd that changes while traffic goes through it: options set, the file read again
 # usage: reload.py VNICD CASE      CASE: a function case_... below
+import collections
 import os
 import re
+import shutil
 import signal
 import struct
 import time
 
 import hosts
 import programs
-from hosts import CONTROL, ROOT, WORK, main, words
+from hosts import CONTROL, ROOT, WORK, main, must, skip, words
 from programs import need_testpmd, testpmd, until
 
 FLOOD = "net_pcap_flood%%s,rx_pcap=%s/config/demo.pcap,infinite_rx=1" % ROOT
@@ -255,6 +257,38 @@ def case_adapters():
     assert frames(WORK + "/c.pcap")[0] > 0
 
 
+def case_queues():
+    """A face with more queues, and a port that one more adapter shares, are made anew; their queues and
+    the others' go on."""
+    base = wire("packets_per_s = 4k\n") + face("one", "net_null1")
+    d = Daemon(base)
+    two = base + "queues = 2\n"
+    d.reload(two, added=1, removed=1)
+    assert "face one: added again (queues has changed)" in words()
+    d.reload(two)
+    d.refuses("set one.queues 3", "and reload")
+    # how many faces an adapter may have is nothing that runs
+    d.reload(two.replace("depth = 64", "depth = 64\nqueues = 3"))
+    d.reload(wire("packets_per_s = 4k\nqueues = 1\n") + face("one", "net_null1", keys="queues = 2\n"))
+    first = d.sent("wire")
+    until(lambda: d.sent("wire") > first + 100, "no traffic", alive=[d.process])
+    null = adapter("b", "net_null2,no-rx=1", "packets_per_s = 4k\n") + face("fb", "net_null3", "b")
+    shares = "[adapter c]\nshares = b\npackets_per_s = 4k\n" + face("fc", "net_null4", "c")
+    d.reload(two + null, added=2)
+    d.reload(two + null + shares, added=4, removed=2)
+    until(lambda: d.sent("b") > 100 and d.sent("c") > 100, "no traffic", alive=[d.process])
+    # the first one's pace is set; that of the other, which uses its port, stays
+    d.reload(two + null.replace("4k", "8k") + shares, changed=1)
+    # without the one above it the port keeps its queues
+    sent = d.sent("b")
+    d.reload(two + null, changed=1, removed=2)
+    until(lambda: d.sent("b") > sent + 100, "no traffic", alive=[d.process])
+    # a queue of the port is there still: b stays
+    d.reload(two + null + shares, added=2)
+    until(lambda: d.sent("c") > 100, "no traffic", alive=[d.process])
+    d.account()
+
+
 def case_requests():
     """An operation that waits on an adapter ends when the adapter goes."""
     base = wire() + flood("a")
@@ -271,6 +305,38 @@ def case_requests():
         d.reload(base, removed=2, head="drain_ms = 50\n")
         answer = hosts.json.loads(s.makefile("r").readline())
     assert answer["adapter"] == "b" and answer["status"] in ("CANCELLED", "SUCCESS"), answer
+    d.account()
+
+
+def case_capture():
+    """A capture goes on while faces go, with what they sent, and come, without it."""
+    base = wire("packets_per_s = 4k\n") + flood("a")
+    d = Daemon(base + flood("b"))
+    path = WORK + "/x.pcapng"
+    assert d.ask("capture start " + path)["capture"] == "on"
+    first = d.query("share,b")["sent"]
+    until(lambda: d.query("share,b")["sent"] > first + 200, "no traffic", alive=[d.process])
+    d.reload(base, removed=1)
+    taken = d.ask("capture status")["captured"]
+    until(lambda: d.ask("capture status")["captured"] > taken + 100, "it has ended", alive=[d.process])
+    d.reload(base + flood("b") + flood("c"), added=2)
+    sent = d.query("share,c")["sent"]
+    until(lambda: d.query("share,c")["sent"] > sent + 100, "no traffic", alive=[d.process])
+    answer = d.ask("capture stop")
+    assert answer["capture"] == "off" and answer["captured"] == answer["written"] > 0, answer
+    if shutil.which("tshark") is None:
+        skip("tshark is not installed; apt-get install -y tshark")
+    lines = must("tshark", "-n", "-r", path, "-T", "fields", "-e", "frame.interface_name", "-e", "frame.comment")
+    seen = collections.Counter((line.split("\t")[0], line.split("\t")[1].split()[0]) for line in lines.splitlines())
+    print(dict(seen))
+    assert sum(seen.values()) == answer["written"] and ("c", "sent") not in seen, seen
+    assert seen["a", "sent"] > 100 and seen["b", "sent"] > 100, seen
+    assert ("b", "queued") not in seen, "it was emptied before it went"
+    # one that nobody stops ends with vnicd, after all faces that it had
+    assert d.ask("capture start " + path)["capture"] == "on"
+    d.reload(wire("packets_per_s = 4k\n") + flood("z"), added=1, removed=3)
+    assert d.ask("capture status")["capture"] == "on"
+    assert d.ask("capture stop")["capture"] == "off"
     d.account()
 
 
