@@ -190,6 +190,7 @@ static void say_received(struct answer *a, const struct vnic_adapter *adapter)
 	answer_u64(a, "rx_local", rx.local);
 	answer_u64(a, "rx_copies", rx.copies);
 	answer_u64(a, "rx_offered", rx.offered);
+	answer_u64(a, "rx_closed", rx.closed);
 	answer_u64(a, "rx_unknown", rx.unknown);
 	answer_u64(a, "rx_malformed", rx.malformed);
 	answer_u64(a, "rx_paused", rx.paused);

@@ -50,6 +50,7 @@ static const struct name rx[] = {
 	RX("local_packets", local),
 	RX("copied_packets", copies),
 	RX("offered_packets", offered),
+	RX("closed_packets", closed),
 	RX("unknown_packets", unknown),
 	RX("malformed_packets", malformed),
 	RX("paused_packets", paused),

@@ -74,13 +74,14 @@ def parse(text):
         if m := re.fullmatch(r"# HELP (vnic_\w+) (\S.*)", line):
             assert m[1] not in kinds, "lines of a metric stand together: " + line
             now = m[1]
-        elif m := re.fullmatch(r"# TYPE (vnic_\w+) (counter|gauge|summary)", line):
+        elif m := re.fullmatch(r"# TYPE (vnic_\w+) (counter|gauge|summary|histogram)", line):
             assert m[1] == now, line
             kinds[now] = m[2]
         else:
             m = re.fullmatch(r'(vnic_\w+)(?:\{((?:\w+="(?:[^"\\]|\\[\\n"])*",?)+)\})? (\d+(?:\.\d+)?)', line)
             assert m, line
-            name = re.sub("_(sum|count)$", "", m[1]) if kinds[now] == "summary" else m[1]
+            more = {"summary": "_(sum|count)$", "histogram": "_(sum|count|bucket)$"}.get(kinds[now], "$")
+            name = re.sub(more, "", m[1])
             assert name == now and (kinds[now] == "counter") == name.endswith("_total"), line
             key = m[1], tuple(sorted(re.findall(r'(\w+)="([^"]*)"', m[2] or "")))
             assert key not in values, line
@@ -90,6 +91,21 @@ def parse(text):
 
 def value(values, name, **labels):
     return values["vnic_" + name, tuple(sorted(labels.items()))]
+
+
+def histogram_is(exporter, values, answer, **labels):
+    """Its buckets are the daemon's, which are at rest."""
+    assert all(exporter.find("histogram", key)[0] for key in answer), answer
+    of = {dict(key)["le"]: v for (name, key), v in values.items()
+          if name == "vnic_cancel_duration_seconds_bucket" and set(labels.items()) < set(key)}
+    assert len(of) == len(exporter.BORDERS) + 1 and list(of.values()) == sorted(of.values()), of
+    for border in exporter.BORDERS:
+        # none of the daemon's buckets lies on both sides
+        assert not [low for low, high in zip(answer["low_ns"], answer["high_ns"]) if low < border <= high]
+        below = sum(n for low, n in zip(answer["low_ns"], answer["counts"]) if low < border)
+        assert of["%.9f" % (border / 1e9)] == below, (border, of, answer)
+    assert of["+Inf"] == value(values, "cancel_duration_seconds_count", **labels) == answer["count"], (of, answer)
+    assert abs(value(values, "cancel_duration_seconds_sum", **labels) * 1e9 - answer["sum_ns"]) < 1, answer
 
 
 def case_values():
@@ -141,7 +157,10 @@ def case_values():
             # what still moves lies between what it was before and after
             assert min(was, now) - 1 <= got * scale <= max(was, now) + 1, (name, labels, was, got, now)
             compared += 1
-    never = {m for m in exporter.TABLE} - asked
+    for adapter in "ab":
+        for phase in exporter.PHASES:
+            histogram_is(exporter, values, d.query("histogram,%s,%s" % (adapter, phase)), adapter=adapter, phase=phase)
+    never = {m for m in exporter.TABLE if m.query not in exporter.OF_PHASES} - asked
     assert not never, [(m.query, m.key) for m in never]
     print("%d values of %d metrics compared" % (compared, len(kinds)))
     for adapter in "ab":
