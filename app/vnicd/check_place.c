@@ -39,9 +39,11 @@ static void check_report(struct check *c)
 /* EAL's folder for all its instances. */
 static const char *runtime_folder(char path[MACHINE_PATH])
 {
-	const char *own = getenv("XDG_RUNTIME_DIR");
+	const char *service = getenv("RUNTIME_DIRECTORY"), *own = getenv("XDG_RUNTIME_DIR");
 
-	if (getuid() == 0)
+	if (service != NULL)
+		own = service;
+	else if (getuid() == 0)
 		return machine_path(path, "/var/run/dpdk");
 	snprintf(path, MACHINE_PATH, "%s/dpdk", own != NULL ? own : "/tmp");
 	return path;

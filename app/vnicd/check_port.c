@@ -17,7 +17,7 @@
 
 #define CAPABILITY_NET_ADMIN 12
 #define CAPABILITY_NET_RAW 13
-#define CAPABILITY_BPF 39
+#define CAPABILITY_SYS_ADMIN 21
 #define IFF_UP_BIT 1
 #define NO_SUCH -2 /* a number that no file has */
 
@@ -26,6 +26,7 @@ struct port {
 	const char *section; /* "face f0" */
 	const char *devargs;
 	const char *device; /* up to the first comma */
+	uint64_t queues;    /* that are asked of it */
 };
 
 static void add(struct check *c, const struct port *p, enum finding_severity severity,
@@ -56,7 +57,7 @@ static const struct right {
 } rights[] = {
 	{CAPABILITY_NET_ADMIN, "cap_net_admin"},
 	{CAPABILITY_NET_RAW, "cap_net_raw"},
-	{CAPABILITY_BPF, "cap_bpf"},
+	{CAPABILITY_SYS_ADMIN, "cap_sys_admin"}, /* finds its map by number, which cap_bpf does not allow */
 };
 
 /* Which of the first `nb` rights are lacking? */
@@ -429,9 +430,24 @@ static const struct {
 	{"net_pcap", check_capture},
 };
 
-static void check_port(struct check *c, const char *section, const char *devargs)
+/* A driver that makes as many queues as its devargs say: are they enough? */
+static void check_queues(struct check *c, const struct port *p)
 {
-	struct port p = {.section = section, .devargs = devargs};
+	static const struct {
+		const char *driver, *key;
+	} known[] = {{"net_af_packet", "qpairs"}, {"net_af_xdp", "queue_count"},
+		     {"net_vhost", "queues"}, {"net_virtio_user", "queues"}};
+
+	for (size_t i = 0; i < RTE_DIM(known); i++)
+		if (devargs_driver(p->devargs, known[i].driver) && number_of(p, known[i].key, 1) < p->queues)
+			add(c, p, FINDING_ERROR, TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
+						      number_of(p, known[i].key, 1), p->queues),
+			    "it does not open", with(c, p, TEXT("%s=%" PRIu64, known[i].key, p->queues)));
+}
+
+static void check_port(struct check *c, const char *section, const char *devargs, uint64_t queues)
+{
+	struct port p = {.section = section, .devargs = devargs, .queues = queues};
 	char address[16];
 
 	if (devargs[0] == '\0')
@@ -442,15 +458,17 @@ static void check_port(struct check *c, const char *section, const char *devargs
 	for (size_t i = 0; i < RTE_DIM(drivers); i++)
 		if (devargs_driver(devargs, drivers[i].driver))
 			drivers[i].look(c, &p);
+	check_queues(c, &p);
 }
 
 void check_ports(struct check *c)
 {
 	for (uint32_t i = 0; i < c->conf->nb_adapters; i++)
-		check_port(c, TEXT("adapter %s", c->conf->adapter[i].name),
-			   c->conf->adapter[i].port);
+		check_port(c, TEXT("adapter %s", c->conf->adapter[i].name), c->conf->adapter[i].port,
+			   1 + c->conf->adapter[i].nb_shares);
 	for (uint32_t i = 0; i < c->conf->nb_faces; i++)
-		check_port(c, TEXT("face %s", c->conf->face[i].name), c->conf->face[i].port);
+		check_port(c, TEXT("face %s", c->conf->face[i].name), c->conf->face[i].port,
+			   c->conf->face[i].queues);
 }
 
 int check_port_node(const char *devargs, int otherwise)

@@ -115,5 +115,5 @@ uint64_t need_adapter_bytes(const struct conf *conf, uint32_t adapter, uint64_t 
 
 uint64_t need_base_bytes(void)
 {
-	return 8 << 20;
+	return 12 << 20; /* the library for dpdk-dumpcap has 4 of them for its counts */
 }

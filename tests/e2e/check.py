@@ -329,7 +329,7 @@ def case_interfaces():
     put("/proc/net/route")
     found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw[+]ep .*vnicd")
     put("/proc/self/limits", "Max locked memory unlimited unlimited bytes")
-    found("error", "net_af_xdp0 needs cap_net_admin,cap_net_raw,cap_bpf$", config=xdp)
+    found("error", "net_af_xdp0 needs cap_net_admin,cap_net_raw,cap_sys_admin$", config=xdp)
 
 
 def case_tap():
@@ -345,6 +345,21 @@ def case_tap():
     found("error", "face f: interface t0 is there, and is no tap", config=tap)
     put("/sys/class/net/t0/tun_flags", "0x1002")
     assert findings(look(tap)) == []
+
+
+def case_queues():
+    """As many queues as there are adapters that share the port, or as the face is to have."""
+    machine()
+    interface("eth1", 5)
+    put("/sys/class/net/eth1/queues/rx-1/x")
+    shared = adapter("net_af_xdp0,iface=eth1%s") + "adapter = a\n[adapter b]\nshares = a\n"
+    found("error", "adapter a: net_af_xdp0 has 1 queues, 2 are needed", config=shared % "",
+          cure="adapter a.port=net_af_xdp0,iface=eth1,queue_count=2")
+    assert findings(look(shared % ",queue_count=2")) == []
+    for devargs, more in (("net_vhost0,iface=%s/v" % WORK, "queues=2"), ("net_af_packet0,iface=eth1", "qpairs=2")):
+        found("error", "face f: net_.* has 1 queues, 2 are needed", config=face(devargs) + "queues = 2\n", cure=more)
+        assert findings(look(face(devargs + "," + more) + "queues = 2\n")) == []
+    assert findings(look(face("net_null1") + "queues = 2\n")) == []
 
 
 def case_pci():
