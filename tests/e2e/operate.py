@@ -471,7 +471,7 @@ def case_ids_refused():
             "id f %s 5000" % good: "too many words", "cancel a": "ID is a number", "cancel a face": "has no such face",
             "cancel a face g": "adapter a has no such face", "cancel b flow " + good: "has several faces",
             "cancel a flow": "PROTO is tcp", "cancel a flow %s 0" % good: "TIMEOUT_MS is a number",
-            "cancel a flow %s 1 2" % good: "too many words", "cancel_face": "no such face; cancel_face FACE",
+            "cancel a flow %s 1 2" % good: "too many words", "cancel_face": "no such face; faces names them, then cancel_face FACE",
             "cancel_face a": "no such face", "cancel_face f x": "TIMEOUT_MS", "cancel_flow f": "PROTO is tcp"}.items():
         answer = c.ask(line)
         assert why in answer.get("error", ""), (line, answer)
