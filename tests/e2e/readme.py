@@ -11,12 +11,15 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
 import hosts
-from hosts import CONTROL, ROOT, WORK, main, run, skip
+from hosts import CONTROL, ROOT, WORK, main, must, run, skip
+from programs import start, until
 
+CTL = ROOT + "/app/vnicctl/vnicctl"
 BUILD = os.path.abspath(sys.argv[3])
 OURS = ("app/", "tests/", "config/", "build/", "vnicd ", "vnic-bench", "vnicctl", "vnic-exporter", "ninja", "meson",
         "pkg-config", "systemctl", "dpdk-")
@@ -126,7 +129,19 @@ class Operated:
         d.process.wait()
 
 
+# one after the other, as a newcomer gives them: None, it ends; else it goes on when it has said this
+SESSION = {
+    "config/two-hosts up": None,
+    "app/launch config/two-hosts.ini": "running vnicd",
+    "app/vnicctl/vnicctl top": r"^wire +Running",
+    "ip netns exec vnic-b iperf3 -s -D": None,
+    "ip netns exec vnic-a iperf3 -c 198.51.100.2 -u -b 20M --cport 5555 -t 60": "",
+    "app/vnicctl/vnicctl cancel wire --flow udp 198.51.100.1 5555 198.51.100.2 5201 --wait":
+        r"^wire: aborted [1-9]\d* packets",
+    "config/two-hosts down": None,
+}
 COMMANDS = {
+    **{command: Elsewhere("readme-session") for command in SESSION},
     "app/launch": Elsewhere("launch-demo"),
     "app/launch CONFIG -- EAL ARGS": Elsewhere("launch-demo"),
     "build/app/vnicd/vnicd --lcores 0@0,1@1,2@1 -- --check config/demo.ini":
@@ -178,6 +193,36 @@ def case_run():
     for command, below in commands().items():
         print("  " + command)
         COMMANDS[command].run(command, below)
+
+
+def case_session():
+    hosts.need()
+    shown = [c for c in commands() if c in SESSION]
+    assert shown == list(SESSION), ("README has them in another order", shown)
+    going = {}
+
+    def said(p):
+        return "".join(open(f, errors="replace").read() for f in p.files)
+    try:
+        for command, pattern in list(SESSION.items())[:-1]:
+            p = start("s%d" % len(hosts.started), ["bash", "-c", "cd %s; exec %s" % (ROOT, command)])
+            if pattern is None or command.endswith("--wait"):
+                until(lambda: p.poll() is not None, command, 60)
+                assert p.returncode == 0, (command, said(p))
+            else:
+                going[command] = p
+            if pattern:
+                until(lambda: re.search(pattern, said(p), re.M), command + "\n" + said(p), 60)
+            if "launch" in command:
+                until(lambda: run(CTL, "list").returncode == 0, "vnicd is not up", 60, [p])
+        top = going["app/vnicctl/vnicctl top"]
+        until(lambda: re.search(r"^wire +Running( +\S+){3} +[1-9]", said(top), re.M), "top shows no abort", 30, [top])
+    finally:
+        for command, p in going.items():
+            p.send_signal(signal.SIGINT)
+            print(command, p.wait(60), said(p)[-1500:])
+        must(ROOT + "/config/two-hosts", "down")
+    assert "account: " in said(going["app/launch config/two-hosts.ini"])
 
 
 main(globals())
