@@ -8,8 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NO_HUGE = 256, IN_MEMORY, NO_PCI, NO_SHCONF, SINGLE_FILE, SOCKET_MEM, PREFIX, HUGE_DIR, LCORES,
-       MAIN_LCORE };
+enum {
+	NO_HUGE = 256,
+	IN_MEMORY,
+	NO_PCI,
+	NO_SHCONF,
+	SINGLE_FILE,
+	SOCKET_MEM,
+	PREFIX,
+	HUGE_DIR,
+	LCORES,
+	MAIN_LCORE
+};
 
 static const struct option options[] = {
 	{"no-huge", no_argument, NULL, NO_HUGE},

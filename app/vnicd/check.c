@@ -10,7 +10,10 @@
 #include "say.h"
 
 static void (*const parts[])(struct check *c) = {
-	check_memory, check_cpus, check_ports, check_places,
+	check_memory,
+	check_cpus,
+	check_ports,
+	check_places,
 };
 
 /* ---- for the parts ---- */
@@ -42,8 +45,8 @@ const char *check_rerun(struct check *c, const char *eal, const char *own, const
 	}
 	if (eal != NULL)
 		text = TEXT("%s %s", text, eal);
-	return TEXT("%s%s%s%s%s", text, split ? " --" : "", c->own,
-			     own != NULL ? " " : "", own != NULL ? own : "");
+	return TEXT("%s%s%s%s%s", text, split ? " --" : "", c->own, own != NULL ? " " : "",
+		    own != NULL ? own : "");
 }
 
 bool check_pci(const char *devargs, char address[16])
@@ -74,10 +77,9 @@ static void look(struct check *c, const struct conf *conf, int eal_argc, char **
 		lcore[i] = c->args.lcore[i].id;
 	if (c->args.nb_lcores == 0 ||
 	    choice_make(&c->choice, conf, lcore, c->args.nb_lcores, why, sizeof(why)) != 0) {
-		findings_add(&c->f, FINDING_ERROR, "lcores", c->args.nb_lcores == 0 ?
-				     "EAL's arguments name none" : TEXT("%s", why),
-			     "it does not start",
-			     check_rerun(c, NULL, NULL, CHECK_LCORES));
+		findings_add(&c->f, FINDING_ERROR, "lcores",
+			     c->args.nb_lcores == 0 ? "EAL's arguments name none" : TEXT("%s", why),
+			     "it does not start", check_rerun(c, NULL, NULL, CHECK_LCORES));
 		c->args.nb_lcores = 0;
 	}
 	for (size_t i = 0; i < RTE_DIM(parts); i++)
@@ -88,9 +90,10 @@ static void look(struct check *c, const struct conf *conf, int eal_argc, char **
 
 void check_start(const struct conf *conf, int eal_argc, char **eal_argv, int argc, char **argv)
 {
-	static const enum say_level levels[FINDING_SEVERITIES] = {
-		[FINDING_OK] = SAY_DEBUG, [FINDING_NOTICE] = SAY_INFO,
-		[FINDING_WARNING] = SAY_WARNING, [FINDING_ERROR] = SAY_DEBUG};
+	static const enum say_level levels[FINDING_SEVERITIES] = {[FINDING_OK] = SAY_DEBUG,
+								  [FINDING_NOTICE] = SAY_INFO,
+								  [FINDING_WARNING] = SAY_WARNING,
+								  [FINDING_ERROR] = SAY_DEBUG};
 	struct check *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
@@ -104,8 +107,8 @@ void check_start(const struct conf *conf, int eal_argc, char **eal_argv, int arg
 		const struct finding *x = &c->f.finding[i];
 
 		say(levels[x->severity], "%s: %s%s%s%s%s", x->subject, x->cause,
-		    x->effect[0] != '\0' ? ": " : "", x->effect, x->cure[0] != '\0' ? "; run: " : "",
-		    x->cure);
+		    x->effect[0] != '\0' ? ": " : "", x->effect,
+		    x->cure[0] != '\0' ? "; run: " : "", x->cure);
 	}
 	free(c);
 }
@@ -140,8 +143,8 @@ static void sort_words(struct asked *a, int argc, char **argv)
 			while (i + 1 < argc && argv[i + 1][0] != '-')
 				a->file[a->nb_files++] = argv[++i];
 		} else {
-			a->config |= strncmp(argv[i], "-c", 2) == 0 || strncmp(argv[i], "--config",
-				    8) == 0;
+			a->config |= strncmp(argv[i], "-c", 2) == 0 ||
+				     strncmp(argv[i], "--config", 8) == 0;
 			a->word[a->nb_words++] = argv[i];
 		}
 	}
@@ -168,11 +171,10 @@ static void print(const struct check *c, const struct asked *a, const char *name
 		return;
 	}
 	findings_print(&c->f, stdout);
-	printf("vnicd %s%s%s: %u error%s, %u warning%s, %u notice%s\n", runs ?
-		    "would run" : "would not run",
-	       *name != '\0' ? " with " : "", name, n[FINDING_ERROR], plural(n[FINDING_ERROR]),
-	       n[FINDING_WARNING], plural(n[FINDING_WARNING]), n[FINDING_NOTICE],
-	       plural(n[FINDING_NOTICE]));
+	printf("vnicd %s%s%s: %u error%s, %u warning%s, %u notice%s\n",
+	       runs ? "would run" : "would not run", *name != '\0' ? " with " : "", name,
+	       n[FINDING_ERROR], plural(n[FINDING_ERROR]), n[FINDING_WARNING],
+	       plural(n[FINDING_WARNING]), n[FINDING_NOTICE], plural(n[FINDING_NOTICE]));
 }
 
 /* What conf_read() says is a finding, too. */
@@ -191,16 +193,15 @@ static enum conf_action read_config(struct check *c, struct conf *conf, const st
 		said[strcspn(said, "\n")] = '\0';
 		findings_add(&c->f, FINDING_ERROR, "configuration",
 			     TEXT("%s", strncmp(said, "vnicd: ", 7) == 0 ? said + 7 : said),
-			     "it does not start",
-			     TEXT("%s --reference", QUOTE(a->word[0])));
+			     "it does not start", TEXT("%s --reference", QUOTE(a->word[0])));
 	}
 	free(said);
 	return action;
 }
 
 /* One configuration, NULL: only the machine. False: it would not run. */
-static bool check_one(struct check *c, struct conf *conf, struct asked *a, char *file,
-		      int eal_argc, char **eal_argv)
+static bool check_one(struct check *c, struct conf *conf, struct asked *a, char *file, int eal_argc,
+		      char **eal_argv)
 {
 	int nb_words = a->nb_words;
 	enum conf_action action = CONF_RUN;

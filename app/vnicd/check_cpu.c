@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-
 #define ROLES (CONF_ADAPTERS_MAX + 1)
 
 /* An lcore that polls all the time. */
@@ -59,12 +58,14 @@ static void roles_find(const struct check *c, struct roles *r)
 	memset(r, 0, sizeof(*r));
 	for (uint32_t i = 0; i < c->conf->nb_adapters; i++)
 		if (!has_role(r, c->choice.data[i]))
-			r->role[r->nb++] = (struct role){
-				.lcore = c->choice.data[i], .data = true,
-				.node = node_below(c->conf, &c->conf->adapter[i]),
-				.cpu = cpu_of(c, c->choice.data[i])};
+			r->role[r->nb++] =
+				(struct role){.lcore = c->choice.data[i],
+					      .data = true,
+					      .node = node_below(c->conf, &c->conf->adapter[i]),
+					      .cpu = cpu_of(c, c->choice.data[i])};
 	if (!has_role(r, c->choice.control))
-		r->role[r->nb++] = (struct role){.lcore = c->choice.control, .node = -1,
+		r->role[r->nb++] = (struct role){.lcore = c->choice.control,
+						 .node = -1,
 						 .cpu = cpu_of(c, c->choice.control)};
 }
 
@@ -181,8 +182,12 @@ static const char *better(struct check *c, bool cores)
 	for (uint32_t i = r.nb; i-- > 0;) /* control first, then data */
 		text = TEXT("%s,%u@%d", text, r.role[i].lcore, r.role[i].cpu);
 	return *text == '\0' ? NULL :
-	       check_rerun(c, TEXT("--lcores %s%s", text + 1, names_lcores(c->conf) ?
-			   TEXT(" --main-lcore %u", main_lcore) : ""), own, CHECK_LCORES);
+			       check_rerun(c,
+					   TEXT("--lcores %s%s", text + 1,
+						names_lcores(c->conf) ?
+							TEXT(" --main-lcore %u", main_lcore) :
+							""),
+					   own, CHECK_LCORES);
 }
 
 /* ---- findings ---- */
@@ -208,21 +213,22 @@ static void check_there(struct check *c)
 	machine_cpus_usable(&usable);
 	if (cure == NULL)
 		cure = check_rerun(c, TEXT("'--lcores=(0-2)@%d'", cpus_first(&usable)), NULL,
-			    CHECK_LCORES);
+				   CHECK_LCORES);
 	if (lacks(&wanted, &online, &missing))
 		findings_add(&c->f, FINDING_ERROR, "CPUs",
-			     TEXT("lcores are to have %s, online are %s",
-					   cpus_text(&missing, text), cpus_text(&online, have)),
+			     TEXT("lcores are to have %s, online are %s", cpus_text(&missing, text),
+				  cpus_text(&online, have)),
 			     "EAL does not start", cure);
 	else if (lacks(&wanted, &usable, &missing))
 		findings_add(&c->f, FINDING_WARNING, "CPUs",
 			     TEXT("lcores are to have %s, this process was given %s",
-					   cpus_text(&missing, text), cpus_text(&usable, have)),
+				  cpus_text(&missing, text), cpus_text(&usable, have)),
 			     "others run there, or EAL does not start", cure);
 	else
 		findings_add(&c->f, FINDING_OK, "CPUs",
 			     TEXT("lcores have %s of %s", cpus_text(&wanted, text),
-					   cpus_text(&usable, have)), "", "");
+				  cpus_text(&usable, have)),
+			     "", "");
 }
 
 /* With another choice if there is one; else it is as good as it gets here. */
@@ -255,30 +261,32 @@ static void check_crowd(struct check *c, const struct roles *r)
 			if (!CPU_ISSET(y->cpu, &core) || (x->cpu == y->cpu && c->start))
 				continue;
 			if (x->cpu == y->cpu)
-				add_crowd(c, "lcores", TEXT("%s lcore %u and %s lcore %u "
-					"share CPU %d", name_of(x), x->lcore, name_of(y), y->lcore,
-						    x->cpu),
-					"they take turns, slower", better(c, false));
+				add_crowd(c, "lcores",
+					  TEXT("%s lcore %u and %s lcore %u "
+					       "share CPU %d",
+					       name_of(x), x->lcore, name_of(y), y->lcore, x->cpu),
+					  "they take turns, slower", better(c, false));
 			else
-				add_crowd(c, "hyperthreads", TEXT("%s lcore %u on CPU %d and "
-					"%s lcore %u on CPU %d share a core", name_of(x), x->lcore,
-						    x->cpu,
-					name_of(y), y->lcore, y->cpu),
-					"each halves the other's speed", better(c, true));
+				add_crowd(c, "hyperthreads",
+					  TEXT("%s lcore %u on CPU %d and "
+					       "%s lcore %u on CPU %d share a core",
+					       name_of(x), x->lcore, x->cpu, name_of(y), y->lcore,
+					       y->cpu),
+					  "each halves the other's speed", better(c, true));
 			return;
 		}
 	if (r->nb > 1)
 		findings_add(&c->f, FINDING_OK, "lcores", "each that polls has a core of its own",
-			    "", "");
+			     "", "");
 }
 
 /* One lcore for both. */
 static void check_both(struct check *c, const struct roles *r)
 {
 	if (r->nb != 0 && r->role[r->nb - 1].data && !c->start)
-		add_crowd(c, "lcores", TEXT("lcore %u does both data and control",
-			  c->choice.control), "cancels wait for packets, and packets for cancels",
-			  better(c, false));
+		add_crowd(c, "lcores",
+			  TEXT("lcore %u does both data and control", c->choice.control),
+			  "cancels wait for packets, and packets for cancels", better(c, false));
 }
 
 /* Is there a CPU on that node? */
@@ -296,27 +304,32 @@ static void check_nodes(struct check *c)
 {
 	for (uint32_t i = 0; i < c->conf->nb_adapters; i++) {
 		const struct conf_adapter *a = &c->conf->adapter[i];
-		int cpu = cpus_first(cpus_of(c, c->choice.data[i])), node = machine_node_of_cpu(cpu);
+		int cpu = cpus_first(cpus_of(c, c->choice.data[i])),
+		    node = machine_node_of_cpu(cpu);
 		int below = node_below(c->conf, a);
 
 		if (below >= 0 && below != node)
-			add_crowd(c, "NUMA", TEXT("adapter %s: its port is on node %d, CPU %d "
-				  "of its data lcore %u on node %d", a->name, below, cpu,
-				  c->choice.data[i],
-				  node), "each packet crosses between them",
+			add_crowd(c, "NUMA",
+				  TEXT("adapter %s: its port is on node %d, CPU %d "
+				       "of its data lcore %u on node %d",
+				       a->name, below, cpu, c->choice.data[i], node),
+				  "each packet crosses between them",
 				  node_has_cpu(below) ? better(c, false) : NULL);
 		if (a->numa_node >= 0 && a->numa_node != node)
-			findings_add(&c->f, machine_has_node((int)a->numa_node) ?
-				    FINDING_WARNING : FINDING_ERROR,
-				     "NUMA", TEXT("adapter %s: its memory is to be on node %d, CPU "
-					"%d of its data lcore %u is on node %d", a->name,
-						    (int)a->numa_node, cpu,
-					c->choice.data[i], node),
-				     machine_has_node((int)a->numa_node) ?
-				     "each queue is read across nodes" :
-				     "there is no such node: it does not start",
-				     check_rerun(c, NULL, TEXT("--set 'adapter %s.numa_node=%d'",
-									a->name, node), NULL));
+			findings_add(
+				&c->f,
+				machine_has_node((int)a->numa_node) ? FINDING_WARNING :
+								      FINDING_ERROR,
+				"NUMA",
+				TEXT("adapter %s: its memory is to be on node %d, CPU "
+				     "%d of its data lcore %u is on node %d",
+				     a->name, (int)a->numa_node, cpu, c->choice.data[i], node),
+				machine_has_node((int)a->numa_node) ?
+					"each queue is read across nodes" :
+					"there is no such node: it does not start",
+				check_rerun(c, NULL,
+					    TEXT("--set 'adapter %s.numa_node=%d'", a->name, node),
+					    NULL));
 	}
 }
 
@@ -343,7 +356,7 @@ static void check_isolation(struct check *c, const struct roles *r)
 	data_cpus(r, &none, &bare);
 	CPU_AND(&both, &bare, &online);
 	if (!CPU_EQUAL(&both, &bare) || CPU_COUNT(&bare) == 0 ||
-		    CPU_COUNT(&bare) >= CPU_COUNT(&online))
+	    CPU_COUNT(&bare) >= CPU_COUNT(&online))
 		return; /* not there, or none is left for the kernel */
 	cpus_text(&bare, all);
 	if (!data_cpus(r, &isolated, &bare)) {
@@ -353,14 +366,16 @@ static void check_isolation(struct check *c, const struct roles *r)
 		return;
 	}
 	machine_cpus(&isolated, "/sys/devices/system/cpu/isolated");
-	findings_add(&c->f, FINDING_NOTICE, "isolation",
-		     TEXT(data_cpus(r, &isolated, &none) ? "CPUs %s of data lcores are not isolated" :
-				   "CPUs %s of data lcores have a timer tick", cpus_text(&bare,
-				   text)),
-		     "the kernel interrupts them, p99 suffers",
-		     ROOT(TEXT(
+	findings_add(
+		&c->f, FINDING_NOTICE, "isolation",
+		TEXT(data_cpus(r, &isolated, &none) ? "CPUs %s of data lcores are not isolated" :
+						      "CPUs %s of data lcores have a timer tick",
+		     cpus_text(&bare, text)),
+		"the kernel interrupts them, p99 suffers",
+		ROOT(TEXT(
 			"echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX isolcpus=%s nohz_full=%s rcu_nocbs=%s\"' "
-			"> /etc/default/grub.d/vnicd.cfg && update-grub && reboot", all, all, all)));
+			"> /etc/default/grub.d/vnicd.cfg && update-grub && reboot",
+			all, all, all)));
 }
 
 static void check_governor(struct check *c, const struct roles *r)
@@ -380,8 +395,8 @@ static void check_governor(struct check *c, const struct roles *r)
 		slow = true;
 		snprintf(last, sizeof(last), "%s", governor);
 		which = TEXT("%s%s%d", which, *which != '\0' ? "," : "", r->role[i].cpu);
-		command = TEXT("%s /sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor",
-					command, r->role[i].cpu);
+		command = TEXT("%s /sys/devices/system/cpu/cpu%d/cpufreq/scaling_governor", command,
+			       r->role[i].cpu);
 	}
 	if (slow)
 		findings_add(&c->f, FINDING_NOTICE, "frequency",
@@ -389,7 +404,7 @@ static void check_governor(struct check *c, const struct roles *r)
 			     "they slow down, and figures vary", ROOT(command));
 	else if (known)
 		findings_add(&c->f, FINDING_OK, "frequency",
-			    "CPUs that poll have the governor performance", "", "");
+			     "CPUs that poll have the governor performance", "", "");
 }
 
 void check_cpus(struct check *c)

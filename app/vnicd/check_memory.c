@@ -53,13 +53,13 @@ static void need_of(const struct check *c, struct need *n)
 		int own = (int)a->numa_node;
 
 		add(n, own >= 0 ? own : node_of_lcore(c, c->choice.data[i]),
-			    need_adapter_bytes(c->conf, i, page));
+		    need_adapter_bytes(c->conf, i, page));
 		add(n, own >= 0 ? own : check_port_node(a->port, main_node),
-			    need_adapter_port_bytes(c->conf, i, page));
+		    need_adapter_port_bytes(c->conf, i, page));
 	}
 	for (uint32_t i = 0; i < c->conf->nb_faces; i++)
 		add(n, check_port_node(c->conf->face[i].port, main_node),
-			    need_face_port_bytes(c->conf, i, page));
+		    need_face_port_bytes(c->conf, i, page));
 	n->own = n->all;
 	for (int node = 0; node < MACHINE_NODES; node++) {
 		uint64_t given = c->args.node_mib[node] << 20;
@@ -85,10 +85,10 @@ static bool find_mount(const struct check *c, char path[MACHINE_PATH])
 	char *save = NULL, type[64];
 
 	machine_text(all, sizeof(all), "/proc/mounts");
-	for (char *line = strtok_r(all, "\n", &save); line != NULL; line = strtok_r(NULL, "\n",
-		    &save))
-		if (sscanf(line, "%*s %511s %63s", path, type) == 2 && strcmp(type,
-			    "hugetlbfs") == 0 &&
+	for (char *line = strtok_r(all, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save))
+		if (sscanf(line, "%*s %511s %63s", path, type) == 2 &&
+		    strcmp(type, "hugetlbfs") == 0 &&
 		    (c->args.huge_dir == NULL || strcmp(c->args.huge_dir, path) == 0))
 			return true;
 	return false;
@@ -104,17 +104,18 @@ static void check_mount(struct check *c)
 		findings_add(&c->f, FINDING_ERROR, "hugetlbfs",
 			     c->args.huge_dir != NULL ?
 				     TEXT("--huge-dir %s is no mount of hugetlbfs", dir) :
-				     "it is not mounted", "EAL does not start",
+				     "it is not mounted",
+			     "EAL does not start",
 			     ROOT(TEXT("mkdir -p %s && mount -t hugetlbfs "
-				"nodev %s", QUOTE(dir), QUOTE(dir))));
+				       "nodev %s",
+				       QUOTE(dir), QUOTE(dir))));
 		return;
 	}
 	if (access(machine_path(path, "%s", mount), R_OK | W_OK | X_OK) != 0)
 		findings_add(&c->f, FINDING_ERROR, "hugetlbfs",
 			     TEXT("%s may not be written by this user", mount),
 			     "EAL does not start",
-			     ROOT(TEXT("chown %u:%u %s", geteuid(), getegid(),
-				QUOTE(mount))));
+			     ROOT(TEXT("chown %u:%u %s", geteuid(), getegid(), QUOTE(mount))));
 	else
 		findings_add(&c->f, FINDING_OK, "hugetlbfs",
 			     TEXT("mounted on %s, and may be written", mount), "", "");
@@ -127,10 +128,11 @@ static const char *pages_folder(int node, uint64_t kib, char path[MACHINE_PATH])
 {
 	if (machine_has_node(node))
 		snprintf(path, MACHINE_PATH,
-			    "/sys/devices/system/node/node%d/hugepages/hugepages-%" PRIu64 "kB",
-			 node, kib);
+			 "/sys/devices/system/node/node%d/hugepages/hugepages-%" PRIu64 "kB", node,
+			 kib);
 	else
-		snprintf(path, MACHINE_PATH, "/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB", kib);
+		snprintf(path, MACHINE_PATH, "/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB",
+			 kib);
 	return path;
 }
 
@@ -143,8 +145,9 @@ static uint64_t free_bytes(int node)
 		char path[MACHINE_PATH];
 
 		bytes += (uint64_t)machine_number(0, "%s/free_hugepages",
-						  pages_folder(node, sizes[i],
-						  path)) * sizes[i] << 10;
+						  pages_folder(node, sizes[i], path)) *
+				 sizes[i]
+			 << 10;
 	}
 	return bytes;
 }
@@ -153,8 +156,8 @@ static void check_node(struct check *c, int node, uint64_t bytes)
 {
 	uint64_t there = free_bytes(node), missing, total;
 	char folder[MACHINE_PATH];
-	const char *cause = TEXT("node %d has %" PRIu64 " MiB free, about %" PRIu64
-					  " are needed", node, there >> 20, mib(bytes));
+	const char *cause = TEXT("node %d has %" PRIu64 " MiB free, about %" PRIu64 " are needed",
+				 node, there >> 20, mib(bytes));
 
 	if (there >= bytes) {
 		findings_add(&c->f, FINDING_OK, "hugepages", cause, "", "");
@@ -165,15 +168,16 @@ static void check_node(struct check *c, int node, uint64_t bytes)
 		findings_add(&c->f, FINDING_ERROR, "hugepages",
 			     TEXT("this kernel has none of %u KiB on node %d", PAGE_KIB, node),
 			     "EAL does not start",
-			     check_rerun(c, TEXT("--no-huge -m %" PRIu64,
-				RTE_MAX(mib(bytes), (uint64_t)NO_HUGE_MIB)), NULL, NULL));
+			     check_rerun(c,
+					 TEXT("--no-huge -m %" PRIu64,
+					      RTE_MAX(mib(bytes), (uint64_t)NO_HUGE_MIB)),
+					 NULL, NULL));
 		return;
 	}
 	total = (uint64_t)machine_number(0, "%s/nr_hugepages", folder);
 	missing = (bytes - there + (PAGE_KIB << 10) - 1) / (PAGE_KIB << 10);
 	findings_add(&c->f, FINDING_ERROR, "hugepages", cause, "EAL, or a port, has no memory",
-		     ROOT(TEXT("echo %" PRIu64 " > %s/nr_hugepages",
-							total + missing, folder)));
+		     ROOT(TEXT("echo %" PRIu64 " > %s/nr_hugepages", total + missing, folder)));
 }
 
 static void check_no_huge(struct check *c, const struct need *n)
@@ -182,15 +186,15 @@ static void check_no_huge(struct check *c, const struct need *n)
 
 	if (given < mib(n->own))
 		findings_add(&c->f, FINDING_ERROR, "memory",
-			     TEXT("EAL gets %" PRIu64 " MiB, about %" PRIu64 " are needed",
-					   given, mib(n->own)),
-					   "a port, or an adapter, has no memory",
+			     TEXT("EAL gets %" PRIu64 " MiB, about %" PRIu64 " are needed", given,
+				  mib(n->own)),
+			     "a port, or an adapter, has no memory",
 			     check_rerun(c, TEXT("-m %" PRIu64, mib(n->own)), NULL, NULL));
 	else
 		findings_add(&c->f, FINDING_NOTICE, "hugepages", "--no-huge does without them",
 			     "slower, for want of translations in the TLB",
-			     ROOT(TEXT("echo %" PRIu64
-				" > /proc/sys/vm/nr_hugepages", (given + 1) / 2)));
+			     ROOT(TEXT("echo %" PRIu64 " > /proc/sys/vm/nr_hugepages",
+				       (given + 1) / 2)));
 }
 
 /* ---- locked memory ---- */
@@ -200,8 +204,9 @@ static const char *locks(const struct check *c)
 	char address[16];
 
 	for (uint32_t i = 0; i < c->conf->nb_adapters + c->conf->nb_faces; i++) {
-		const char *port = i < c->conf->nb_adapters ? c->conf->adapter[i].port :
-				   c->conf->face[i - c->conf->nb_adapters].port;
+		const char *port = i < c->conf->nb_adapters ?
+					   c->conf->adapter[i].port :
+					   c->conf->face[i - c->conf->nb_adapters].port;
 
 		if (check_pci(port, address))
 			return "VFIO";
@@ -226,9 +231,9 @@ static void check_memlock(struct check *c, const struct need *n)
 		return;
 	findings_add(&c->f, FINDING_ERROR, "memlock",
 		     TEXT("this user may lock %" PRIu64 " KiB, %s locks about %" PRIu64 " MiB",
-				   limit >> 10, who, mib(n->all)), "the port does not open",
-		     ROOT(TEXT(
-			"prlimit --pid %d --memlock=unlimited:unlimited", (int)getppid())));
+			  limit >> 10, who, mib(n->all)),
+		     "the port does not open",
+		     ROOT(TEXT("prlimit --pid %d --memlock=unlimited:unlimited", (int)getppid())));
 }
 
 void check_memory(struct check *c)
@@ -238,8 +243,8 @@ void check_memory(struct check *c)
 	need_of(c, &n);
 	if (c->args.no_huge && c->args.in_memory)
 		findings_add(&c->f, FINDING_ERROR, "memory",
-			    "--no-huge and --in-memory exclude each other",
-			     "EAL does not start", check_rerun(c, NULL, NULL, "--in-memory"));
+			     "--no-huge and --in-memory exclude each other", "EAL does not start",
+			     check_rerun(c, NULL, NULL, "--in-memory"));
 	if (c->args.no_huge)
 		check_no_huge(c, &n);
 	if (!c->args.no_huge && !c->start) {

@@ -31,7 +31,8 @@ static void check_report(struct check *c)
 	const char *path = c->conf->global.report;
 
 	if (path[0] != '\0' && access(path, W_OK | X_OK) != 0)
-		findings_add(&c->f, FINDING_WARNING, "report", TEXT("%s: %s", path, strerror(errno)),
+		findings_add(&c->f, FINDING_WARNING, "report",
+			     TEXT("%s: %s", path, strerror(errno)),
 			     "at the end there will be none, and exit code 1",
 			     TEXT("mkdir -p %s", QUOTE(path)));
 }
@@ -75,7 +76,7 @@ static void check_runtime(struct check *c)
 		     TEXT("%s may not be written by this user", folder),
 		     c->args.no_shconf ? "no telemetry" : "EAL does not start",
 		     getuid() == 0 ? "mkdir -p /run/dpdk && mount -t tmpfs tmpfs /run/dpdk" :
-		     "export XDG_RUNTIME_DIR=$(mktemp -d)");
+				     "export XDG_RUNTIME_DIR=$(mktemp -d)");
 }
 
 /* An instance holds a lock on its configuration. */
@@ -89,12 +90,13 @@ static void check_instance(struct check *c)
 	if (fd < 0)
 		return;
 	if (fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-		findings_add(&c->f, FINDING_ERROR, "file prefix",
-			     TEXT("process %d runs with the file prefix %s", (int)lock.l_pid,
-					   c->args.prefix), "EAL does not start",
-			     check_rerun(c, TEXT("--file-prefix %s",
-					QUOTE(TEXT("%s2", c->args.prefix))),
-					NULL, NULL));
+		findings_add(
+			&c->f, FINDING_ERROR, "file prefix",
+			TEXT("process %d runs with the file prefix %s", (int)lock.l_pid,
+			     c->args.prefix),
+			"EAL does not start",
+			check_rerun(c, TEXT("--file-prefix %s", QUOTE(TEXT("%s2", c->args.prefix))),
+				    NULL, NULL));
 	close(fd);
 }
 

@@ -30,8 +30,7 @@ struct port {
 };
 
 static void add(struct check *c, const struct port *p, enum finding_severity severity,
-	    const char *cause,
-		const char *effect, const char *cure)
+		const char *cause, const char *effect, const char *cure)
 {
 	findings_add(&c->f, severity, p->section, cause, effect, cure);
 }
@@ -39,8 +38,10 @@ static void add(struct check *c, const struct port *p, enum finding_severity sev
 /* The command that runs it with other devargs of this port. */
 static const char *other_port(struct check *c, const struct port *p, const char *devargs)
 {
-	return check_rerun(c, NULL, TEXT("--set %s", findings_quote(&c->f,
-			   TEXT("%s.port=%s", p->section, devargs))), NULL);
+	return check_rerun(c, NULL,
+			   TEXT("--set %s",
+				findings_quote(&c->f, TEXT("%s.port=%s", p->section, devargs))),
+			   NULL);
 }
 
 /* Devargs with one word more. */
@@ -57,7 +58,7 @@ static const struct right {
 } rights[] = {
 	{CAPABILITY_NET_ADMIN, "cap_net_admin"},
 	{CAPABILITY_NET_RAW, "cap_net_raw"},
-	{CAPABILITY_SYS_ADMIN, "cap_sys_admin"}, /* finds its map by number, which cap_bpf does not allow */
+	{CAPABILITY_SYS_ADMIN, "cap_sys_admin"}, /* to find its map by number: cap_bpf is not enough */
 };
 
 /* Which of the first `nb` rights are lacking? */
@@ -70,14 +71,13 @@ static void check_rights(struct check *c, const struct port *p, uint32_t first, 
 	for (uint32_t i = first; i < first + nb; i++)
 		if (!machine_may(rights[i].bit))
 			lacking = TEXT("%s%s%s", lacking, *lacking != '\0' ? "," : "",
-						rights[i].name);
+				       rights[i].name);
 	if (*lacking == '\0')
 		return;
 	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	program[n > 0 ? n : 5] = '\0';
 	add(c, p, FINDING_ERROR, TEXT("%s needs %s", p->device, lacking), "it does not open",
-	    ROOT(TEXT("setcap %s+ep %s", lacking,
-					       QUOTE(program))));
+	    ROOT(TEXT("setcap %s+ep %s", lacking, QUOTE(program))));
 }
 
 /* ---- interfaces ---- */
@@ -129,8 +129,8 @@ static bool check_interface(struct check *c, const struct port *p, const char *n
 {
 	if (!machine_has("/sys/class/net/%s", name)) {
 		add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
-		    ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up",
-						       QUOTE(name), name)));
+		    ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up", QUOTE(name),
+			      name)));
 		return false;
 	}
 	if (!is_up(name))
@@ -147,8 +147,8 @@ static bool has_default_route(const char *name)
 	char *save = NULL, interface[64], destination[16];
 
 	machine_text(all, sizeof(all), "/proc/net/route");
-	for (char *line = strtok_r(all, "\n", &save); line != NULL; line = strtok_r(NULL, "\n",
-		    &save))
+	for (char *line = strtok_r(all, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save))
 		if (sscanf(line, "%63s %15s", interface, destination) == 2 &&
 		    strcmp(interface, name) == 0 && strcmp(destination, "00000000") == 0)
 			return true;
@@ -178,15 +178,17 @@ static void check_tap(struct check *c, const struct port *p)
 	char name[64];
 
 	if (!machine_has("/dev/net/tun")) {
-		add(c, p, FINDING_ERROR, TEXT("%s needs /dev/net/tun, which is not there", p->device),
-		    "it does not open", ROOT("modprobe tun && mkdir -p /dev/net && "
-		    "{ test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }"));
+		add(c, p, FINDING_ERROR,
+		    TEXT("%s needs /dev/net/tun, which is not there", p->device),
+		    "it does not open",
+		    ROOT("modprobe tun && mkdir -p /dev/net && "
+			 "{ test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }"));
 		return;
 	}
 	check_rights(c, p, 0, 1);
 	if (c->start || !devargs_value(p->devargs, "iface", name, sizeof(name)) ||
-	    !machine_has("/sys/class/net/%s", name) || machine_has("/sys/class/net/%s/tun_flags",
-	    name))
+	    !machine_has("/sys/class/net/%s", name) ||
+	    machine_has("/sys/class/net/%s/tun_flags", name))
 		return;
 	add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
 	    "it does not open", with(c, p, TEXT("iface=%.11s-tap", name)));
@@ -217,9 +219,9 @@ static uint32_t number_of(const struct port *p, const char *key, uint32_t otherw
 {
 	char text[32];
 
-	return devargs_value(p->devargs, key, text, sizeof(text)) ? (uint32_t)strtoul(text, NULL,
-		    10) :
-	       otherwise;
+	return devargs_value(p->devargs, key, text, sizeof(text)) ?
+		       (uint32_t)strtoul(text, NULL, 10) :
+		       otherwise;
 }
 
 static void check_af_xdp(struct check *c, const struct port *p)
@@ -230,15 +232,16 @@ static void check_af_xdp(struct check *c, const struct port *p)
 	devargs_value(p->devargs, "iface", name, sizeof(name));
 	if (!has_sockets("XDP", AF_XDP))
 		add(c, p, FINDING_ERROR, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)",
-			    "it does not open",
+		    "it does not open",
 		    other_port(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
 	check_rights(c, p, 0, 3);
 	if (name[0] == '\0' || !check_interface(c, p, name))
 		return;
 	if (wanted > rx_queues(name) && rx_queues(name) != 0)
-		add(c, p, FINDING_ERROR, TEXT("interface %s has %u queues, %u are asked for", name,
-						       rx_queues(name), wanted), "it does not open",
-		    ROOT(TEXT("ethtool -L %s combined %u", name, wanted)));
+		add(c, p, FINDING_ERROR,
+		    TEXT("interface %s has %u queues, %u are asked for", name, rx_queues(name),
+			 wanted),
+		    "it does not open", ROOT(TEXT("ethtool -L %s combined %u", name, wanted)));
 	if (has_default_route(name))
 		add(c, p, FINDING_WARNING, TEXT("interface %s has the default route", name),
 		    "net_af_xdp takes its packets: what the host itself receives there, ssh too, ends",
@@ -246,7 +249,8 @@ static void check_af_xdp(struct check *c, const struct port *p)
 }
 
 /* Where it is to listen. */
-static void check_listening(struct check *c, const struct port *p, const char *key, const char *path)
+static void check_listening(struct check *c, const struct port *p, const char *key,
+			    const char *path)
 {
 	int rc = c->start ? 0 : place_check(path);
 
@@ -266,8 +270,7 @@ static bool listens(const char *path)
 	snprintf(at.sun_path, sizeof(at.sun_path), "%.107s", path);
 	/* of another type is as well there */
 	found = fd >= 0 && (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 ||
-		    errno == EPROTOTYPE ||
-			    errno == EAGAIN);
+			    errno == EPROTOTYPE || errno == EAGAIN);
 	if (fd >= 0)
 		close(fd);
 	return found;
@@ -277,15 +280,16 @@ static bool says(const struct port *p, const char *key, const char *value, bool 
 {
 	char text[64];
 
-	return devargs_value(p->devargs, key, text, sizeof(text)) ? strcmp(text,
-		    value) == 0 : otherwise;
+	return devargs_value(p->devargs, key, text, sizeof(text)) ? strcmp(text, value) == 0 :
+								    otherwise;
 }
 
 static void check_vhost(struct check *c, const struct port *p)
 {
 	char path[256];
 
-	if (devargs_value(p->devargs, "iface", path, sizeof(path)) && !says(p, "client", "1", false))
+	if (devargs_value(p->devargs, "iface", path, sizeof(path)) &&
+	    !says(p, "client", "1", false))
 		check_listening(c, p, "iface", path);
 }
 
@@ -298,16 +302,16 @@ static void check_virtio_user(struct check *c, const struct port *p)
 	if (strncmp(path, "/dev/", 5) == 0) {
 		if (!machine_has("%s", path))
 			add(c, p, FINDING_ERROR, TEXT("there is no %s", path), "it does not open",
-			    ROOT(strcmp(path, "/dev/vhost-net") == 0 ? "modprobe vhost_net" :
-					  "modprobe -a vhost_net vhost_vdpa"));
+			    ROOT(strcmp(path, "/dev/vhost-net") == 0 ?
+					 "modprobe vhost_net" :
+					 "modprobe -a vhost_net vhost_vdpa"));
 		return;
 	}
 	if (says(p, "server", "1", false))
 		check_listening(c, p, "path", path);
 	else if (!c->start && !listens(path))
 		add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
-			    "it does not open",
-		    with(c, p, "server=1"));
+		    "it does not open", with(c, p, "server=1"));
 	if (!c->args.no_huge && !c->args.single_file)
 		add(c, p, FINDING_WARNING, "hugepages without --single-file-segments",
 		    "the vhost side cannot map so many files, nothing moves",
@@ -322,6 +326,12 @@ static void check_memif(struct check *c, const struct port *p)
 	devargs_value(p->devargs, "socket", path, sizeof(path));
 	if (says(p, "socket-abstract", "no", false) && server)
 		check_listening(c, p, "socket", path);
+	if (!server && says(p, "zero-copy", "yes", false) && (c->args.no_huge || !c->args.single_file))
+		add(c, p, FINDING_ERROR,
+		    TEXT("zero-copy=yes %s",
+			 c->args.no_huge ? "and --no-huge" : "without --single-file-segments"),
+		    "it does not open",
+		    check_rerun(c, c->args.single_file ? NULL : "--single-file-segments", NULL, "--no-huge"));
 }
 
 /* A file to read, or to write in its folder. */
@@ -351,7 +361,8 @@ static const char *bind_command(struct check *c, const char *address)
 {
 	const char *device = TEXT("/sys/bus/pci/devices/%s", address);
 
-	return ROOT(TEXT("modprobe vfio-pci && echo vfio-pci > %s/driver_override "
+	return ROOT(TEXT(
+		"modprobe vfio-pci && echo vfio-pci > %s/driver_override "
 		"&& { test ! -e %s/driver || echo %s > %s/driver/unbind; } && echo %s > /sys/bus/pci/drivers_probe",
 		device, device, address, device, address));
 }
@@ -368,28 +379,28 @@ static void check_vfio(struct check *c, const struct port *p, const char *addres
 
 	if (!machine_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group", address)) {
 		machine_text(mode, sizeof(mode),
-			    "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+			     "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
 		if (mode[0] != 'Y')
 			add(c, p, FINDING_ERROR, TEXT("%s is in no IOMMU group", address),
 			    "VFIO does not give it away",
 			    ROOT("echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
-				"iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
+				 "iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
 		else
 			add(c, p, FINDING_NOTICE, TEXT("%s has no IOMMU", address),
 			    "the device may write to any memory, which only root is allowed to give it",
 			    ROOT("echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
-				"iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
+				 "iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
 		return;
 	}
 	machine_path(path, "/dev/vfio/%s", group);
 	if (access(path, R_OK | W_OK) != 0)
 		add(c, p, FINDING_ERROR, TEXT("/dev/vfio/%s may not be used by this user", group),
 		    "it does not open",
-		    ROOT(TEXT("modprobe vfio-pci && chown %u:%u /dev/vfio/%s",
-						       geteuid(), getegid(), group)));
+		    ROOT(TEXT("modprobe vfio-pci && chown %u:%u /dev/vfio/%s", geteuid(), getegid(),
+			      group)));
 	else
-		add(c, p, FINDING_OK, TEXT("%s is bound to vfio-pci, IOMMU group %s", address, group),
-		    "", "");
+		add(c, p, FINDING_OK,
+		    TEXT("%s is bound to vfio-pci, IOMMU group %s", address, group), "", "");
 }
 
 static void check_device(struct check *c, const struct port *p, const char *address)
@@ -410,9 +421,10 @@ static void check_device(struct check *c, const struct port *p, const char *addr
 	else if (strcmp(driver, "vfio-pci") == 0)
 		check_vfio(c, p, address);
 	else
-		add(c, p, FINDING_ERROR, TEXT("%s is bound to %s, not to vfio-pci", address,
-			strcmp(driver, "none") == 0 ? "no driver" : driver), "DPDK does not get it",
-		    bind_command(c, address));
+		add(c, p, FINDING_ERROR,
+		    TEXT("%s is bound to %s, not to vfio-pci", address,
+			 strcmp(driver, "none") == 0 ? "no driver" : driver),
+		    "DPDK does not get it", bind_command(c, address));
 }
 
 /* ---- all ---- */
@@ -435,14 +447,19 @@ static void check_queues(struct check *c, const struct port *p)
 {
 	static const struct {
 		const char *driver, *key;
-	} known[] = {{"net_af_packet", "qpairs"}, {"net_af_xdp", "queue_count"},
-		     {"net_vhost", "queues"}, {"net_virtio_user", "queues"}};
+	} known[] = {{"net_af_packet", "qpairs"},
+		     {"net_af_xdp", "queue_count"},
+		     {"net_vhost", "queues"},
+		     {"net_virtio_user", "queues"}};
 
 	for (size_t i = 0; i < RTE_DIM(known); i++)
-		if (devargs_driver(p->devargs, known[i].driver) && number_of(p, known[i].key, 1) < p->queues)
-			add(c, p, FINDING_ERROR, TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
-						      number_of(p, known[i].key, 1), p->queues),
-			    "it does not open", with(c, p, TEXT("%s=%" PRIu64, known[i].key, p->queues)));
+		if (devargs_driver(p->devargs, known[i].driver) &&
+		    number_of(p, known[i].key, 1) < p->queues)
+			add(c, p, FINDING_ERROR,
+			    TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
+				 number_of(p, known[i].key, 1), p->queues),
+			    "it does not open",
+			    with(c, p, TEXT("%s=%" PRIu64, known[i].key, p->queues)));
 }
 
 static void check_port(struct check *c, const char *section, const char *devargs, uint64_t queues)
@@ -464,8 +481,8 @@ static void check_port(struct check *c, const char *section, const char *devargs
 void check_ports(struct check *c)
 {
 	for (uint32_t i = 0; i < c->conf->nb_adapters; i++)
-		check_port(c, TEXT("adapter %s", c->conf->adapter[i].name), c->conf->adapter[i].port,
-			   1 + c->conf->adapter[i].nb_shares);
+		check_port(c, TEXT("adapter %s", c->conf->adapter[i].name),
+			   c->conf->adapter[i].port, 1 + c->conf->adapter[i].nb_shares);
 	for (uint32_t i = 0; i < c->conf->nb_faces; i++)
 		check_port(c, TEXT("face %s", c->conf->face[i].name), c->conf->face[i].port,
 			   c->conf->face[i].queues);

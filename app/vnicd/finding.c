@@ -7,9 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const names[FINDING_SEVERITIES] = {
-	[FINDING_OK] = "ok", [FINDING_NOTICE] = "notice", [FINDING_WARNING] = "warning",
-	[FINDING_ERROR] = "error"};
+static const char *const names[FINDING_SEVERITIES] = {[FINDING_OK] = "ok",
+						      [FINDING_NOTICE] = "notice",
+						      [FINDING_WARNING] = "warning",
+						      [FINDING_ERROR] = "error"};
 
 const char *findings_text(struct findings *f, const char *format, ...)
 {
@@ -32,8 +33,11 @@ void findings_add(struct findings *f, enum finding_severity severity, const char
 {
 	f->count[severity]++;
 	if (f->nb < FINDINGS_MAX)
-		f->finding[f->nb++] = (struct finding){.severity = severity, .subject = subject,
-			.cause = cause, .effect = effect, .cure = cure};
+		f->finding[f->nb++] = (struct finding){.severity = severity,
+						       .subject = subject,
+						       .cause = cause,
+						       .effect = effect,
+						       .cure = cure};
 }
 
 /* 'it'\''s' */
@@ -111,7 +115,8 @@ void findings_print_json(const struct findings *f, FILE *out)
 	for (uint32_t i = 0; i < f->nb; i++) {
 		const struct finding *x = &f->finding[i];
 
-		fprintf(out, "%s{\"severity\":\"%s\",\"subject\":", i == 0 ? "" : ",", names[x->severity]);
+		fprintf(out, "%s{\"severity\":\"%s\",\"subject\":", i == 0 ? "" : ",",
+			names[x->severity]);
 		json_text(out, x->subject);
 		fputs(",\"cause\":", out);
 		json_text(out, x->cause);

@@ -31,12 +31,12 @@ static const char *place(char path[MACHINE_PATH], const char *format, va_list ap
 	return path;
 }
 
-#define PLACE(path, format) \
-	do { \
-		va_list ap_; \
-		va_start(ap_, format); \
-		place(path, format, ap_); \
-		va_end(ap_); \
+#define PLACE(path, format)                                                                        \
+	do {                                                                                       \
+		va_list ap_;                                                                       \
+		va_start(ap_, format);                                                             \
+		place(path, format, ap_);                                                          \
+		va_end(ap_);                                                                       \
 	} while (0)
 
 const char *machine_path(char path[MACHINE_PATH], const char *format, ...)
@@ -102,7 +102,8 @@ bool machine_link(char *name, size_t len, const char *format, ...)
 		return false;
 	target[n] = '\0';
 	return (size_t)snprintf(name, len, "%s",
-				strrchr(target, '/') != NULL ? strrchr(target, '/') + 1 : target) < len;
+				strrchr(target, '/') != NULL ? strrchr(target, '/') + 1 : target) <
+	       len;
 }
 
 bool machine_line(char *text, size_t len, const char *key, const char *path)
@@ -113,7 +114,8 @@ bool machine_line(char *text, size_t len, const char *key, const char *path)
 	text[0] = '\0';
 	if (!machine_text(all, sizeof(all), "%s", path))
 		return false;
-	for (char *line = strtok_r(all, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(all, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save))
 		if (strncmp(line, key, strlen(key)) == 0) {
 			line += strlen(key);
 			snprintf(text, len, "%s", line + strspn(line, " \t"));
@@ -165,8 +167,9 @@ const char *cpus_text(const cpu_set_t *cpus, char text[CPUS_TEXT])
 		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, cpus))
 			last++;
 		if (n < CPUS_TEXT)
-			n += (size_t)snprintf(text + n, CPUS_TEXT - n, last > first ? "%s%d-%d" : "%s%d",
-					      n == 0 ? "" : ",", first, last);
+			n += (size_t)snprintf(text + n, CPUS_TEXT - n,
+					      last > first ? "%s%d-%d" : "%s%d", n == 0 ? "" : ",",
+					      first, last);
 		first = last;
 	}
 	return text;

@@ -27,11 +27,10 @@ void vnicd_states_tell(struct vnicd *d)
 		enum vnic_state now = vnic_adapter_state(a->adapter);
 
 		if (now == a->told || now == VNIC_STATE_INITIALIZING ||
-			    now == VNIC_STATE_RESTARTING ||
-		    now == VNIC_STATE_PAUSING)
+		    now == VNIC_STATE_RESTARTING || now == VNIC_STATE_PAUSING)
 			continue;
 		a->told = now;
-		say_often(&lines, SAY_INFO, "adapter %s: %s%s", a->conf->name,
-			    vnic_state_name(now), cure(now));
+		say_often(&lines, SAY_INFO, "adapter %s: %s%s", a->conf->name, vnic_state_name(now),
+			  cure(now));
 	}
 }

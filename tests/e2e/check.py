@@ -406,6 +406,12 @@ def case_sockets():
         assert findings(look(user, eal)) == []
         found("warning", "hugepages without --single-file-segments", config=user)
         assert "--single-file" not in json.dumps(look(user, (*LCORES, "--no-huge", "-m", "256")))
+    zero = face("net_memif0,role=client,socket=%s,socket-abstract=no,zero-copy=yes" % path)
+    assert findings(look(zero, eal)) == []
+    found("error", "face f: zero-copy=yes without --single-file-segments", config=zero, cure="--single-file-segments")
+    f = next(f for f in findings(look(zero, (*LCORES, "--no-huge", "-m", "512"))) if f["subject"] == "face f")
+    assert "zero-copy=yes and --no-huge" in f["cause"] and "--no-huge" not in f["cure"], f
+    assert findings(look(zero.replace("client", "server"))) == []
     found("error", "there is no /dev/vhost-net", config=face("net_virtio_user0,path=/dev/vhost-net"), eal=eal,
           cure="modprobe vhost_net")
 
