@@ -218,7 +218,10 @@ def case_faces():
     total, numbers = frames(WORK + "/wire.pcap")
     print("%d on the wire, %d of them numbered" % (total, len(numbers)))
     assert numbers == list(range(n))
-    assert total == account["sent"] > n and account["aborted"] == account["rejected"] == 0, account
+    # where this machine was too busy for drain_ms it was said
+    back = re.findall(r"x\d: (\d+) queued packets were taken back", open(WORK + "/err").read())
+    assert total == account["sent"] > n and account["rejected"] == 0, account
+    assert account["aborted"] == sum(map(int, back)), (account, back)
 
 
 def case_adapters():
@@ -332,11 +335,11 @@ def case_capture():
     assert sum(seen.values()) == answer["written"] and ("c", "sent") not in seen, seen
     assert seen["a", "sent"] > 100 and seen["b", "sent"] > 100, seen
     assert ("b", "queued") not in seen, "it was emptied before it went"
-    # one that nobody stops ends with vnicd, after all faces that it had
+    # it ends with the last face that it has, and another can begin
     assert d.ask("capture start " + path)["capture"] == "on"
     d.reload(wire("packets_per_s = 4k\n") + flood("z"), added=1, removed=3)
-    assert d.ask("capture status")["capture"] == "on"
-    assert d.ask("capture stop")["capture"] == "off"
+    until(lambda: d.ask("capture status")["capture"] == "off", "it does not end", alive=[d.process])
+    assert d.ask("capture start " + path)["capture"] == "on"
     d.account()
 
 
