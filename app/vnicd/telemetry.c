@@ -158,6 +158,7 @@ static int share(struct vnicd *d, char *params, struct rte_tel_data *data)
 	rte_tel_data_add_dict_u64(data, "sent", f.sent);
 	rte_tel_data_add_dict_u64(data, "aborted", f.aborted);
 	rte_tel_data_add_dict_u64(data, "rejected", f.rejected);
+	rte_tel_data_add_dict_u64(data, "direct", f.direct);
 	rte_tel_data_add_dict_u64(data, "dropped", f.dropped);
 	rte_tel_data_add_dict_u64(data, "backpressure", f.backpressure);
 	rte_tel_data_add_dict_u64(data, "limited", st.limited);

@@ -50,7 +50,8 @@ struct reception *reception_open(const struct vnic_adapter_conf *wish)
 {
 	struct reception *r = calloc(1, sizeof(*r));
 	struct vnic_adapter_conf conf = {.receive = wish->receive, .local = wish->local,
-					 .learn = wish->learn, .numa_node = -1};
+					 .learn = wish->learn, .pacing = wish->pacing,
+					 .burst = wish->burst, .numa_node = -1};
 	char name[16];
 
 	assert_non_null(r);

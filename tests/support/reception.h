@@ -38,7 +38,7 @@ struct reception {
 	uint32_t nb_done;
 };
 
-/* Running; of `conf` only receive, local and learn count. */
+/* Running; of `conf` only receive, local, learn, burst and pacing count. */
 struct reception *reception_open(const struct vnic_adapter_conf *conf);
 void reception_close(struct reception *r);
 
