@@ -31,6 +31,7 @@ struct reception {
 	struct vnic_nbl_pool *nbls;
 	struct rte_ring *in, *wire; /* of the port */
 	uint16_t port;
+	const struct rte_eth_rxtx_callback *handover; /* see handover.h */
 	struct vnic_client *client[RECEPTION_CLIENTS];
 	struct vnic_sender *sender[RECEPTION_CLIENTS];
 	struct vnic_receiver *receiver[RECEPTION_CLIENTS];

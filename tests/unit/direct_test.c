@@ -14,6 +14,7 @@
 #include <rte_ethdev.h>
 
 #include "bed.h"
+#include "handover.h"
 
 #define ROOM 64
 #define DEPTH 64
@@ -392,8 +393,10 @@ static void *take_out(void *arg)
 		uint32_t n = ++turn % 256 < 128 ? 1 : 1024;
 
 		while (n-- != 0 && rte_ring_dequeue(q->l.u.r->wire, (void **)&m) == 0) {
-			uint32_t number = reception_number(m);
+			uint32_t number;
 
+			HANDOVER_TAKE(m);
+			number = reception_number(m);
 			q->disorder += number < q->seen;
 			q->seen = number + 1;
 			rte_pktmbuf_free(m);
