@@ -144,14 +144,14 @@ def case_killed():
     dead = []
     for _ in range(3):
         p = begin(face % (WORK, "m"))
-        until(lambda: listens(WORK + "/m"), "it does not listen")
+        until(lambda: listens(WORK + "/m") and own(p.pid), "it does not listen")
         dead += own(p.pid)
         p.kill()
         p.wait()
     assert len(set(dead)) == 3, dead
     assert [os.path.exists(d) for d in dead] == [False, False, True], "what a dead one left is not removed"
     p = begin(face % (WORK, "m"))
-    until(lambda: listens(WORK + "/m"), "it does not listen")
+    until(lambda: listens(WORK + "/m") and own(p.pid), "it does not listen")
     folder = own(p.pid).pop()
     refused(face % (WORK, "m"), "is in use")
     assert os.path.exists(folder + "/0") and not os.path.exists(dead[2]), "the living one's are gone"
