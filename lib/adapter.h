@@ -41,6 +41,7 @@ struct vnic_adapter {
 	struct vnic__layer *layer; /* NULL: the adapter has a port */
 	struct vnic__receive *receive; /* NULL: it only sends */
 	bool looks;                /* at what is sent: see vnic__receive_local() */
+	_Atomic bool direct;       /* some face is: see vnic__direct(); relaxed, never unset */
 
 	/* setup threads */
 	rte_spinlock_t handles; /* taken by them, tried by a stop */
@@ -69,6 +70,8 @@ struct vnic_adapter {
 	struct vnic__inflight inflight;
 	uint32_t turn; /* the sender to begin with */
 	bool kept_out; /* of the lower port, by a hold, in this poll */
+	bool refused;  /* by the port, in this poll */
+	bool idle;     /* after the last poll no sender had anything queued */
 	struct vnic__fair fair;
 
 	/* control thread; readers copy at any time */

@@ -23,6 +23,7 @@
 #include "capture.h"
 #include "hold.h"
 #include "idrule.h"
+#include "transmit.h"
 
 #define BURST_DEFAULT 32
 #define COMPLETIONS_BURST 64
@@ -35,6 +36,7 @@ enum {
 	F_ABORTED,
 	F_REJECTED,
 	F_DROPPED,
+	F_DIRECT,
 	F_BACKPRESSURE,
 	F_MATCHES, /* of each rule, and of none */
 	F_COUNTS = F_MATCHES + VNIC__MATCHES
@@ -53,6 +55,7 @@ struct vnic_face {
 	uint16_t burst;
 	uint16_t nbl_packets;
 	uint32_t longest; /* above it the port's driver cuts frames off, 0: it does not */
+	bool direct;      /* its poller is the adapter's */
 	_Atomic bool receive;
 	struct vnic__hold hold;
 	struct vnic__hook hook;
@@ -130,6 +133,10 @@ struct vnic_face *vnic_face_create(struct vnic_adapter *a, const struct vnic_fac
 	f->nbl_packets = conf->nbl_packets;
 	f->longest = vnic__port_longest(conf->port);
 	f->ids = ids;
+	f->direct = conf->direct;
+	if (conf->direct)
+		/* relaxed: the data thread may see it a poll later */
+		atomic_store_explicit(&a->direct, true, memory_order_relaxed);
 	atomic_init(&f->receive, true);
 	/* as many NBLs as may be outstanding, so that none is ever lacking */
 	f->pool = vnic_nbl_pool_create(conf->name, 2 * conf->depth + VNIC_BURST_MAX, f->nbl_packets,
@@ -330,13 +337,11 @@ static uint16_t make_single_nbls(struct rte_mbuf **packet, const uint64_t *id, u
 }
 
 /* Neighbours of one id share an NBL as far as nbl_packets allows. */
-static uint16_t make_nbls(struct vnic_face *f, struct rte_mbuf **packet, uint16_t n,
-			  struct vnic_nbl **nbl)
+static uint16_t make_nbls(struct vnic_face *f, struct rte_mbuf **packet, const uint64_t *id,
+			  uint16_t n, struct vnic_nbl **nbl)
 {
-	uint64_t id[VNIC_BURST_MAX];
 	uint16_t k = 0;
 
-	make_ids(f, packet, n, id);
 	if (f->nbl_packets == 1)
 		return make_single_nbls(packet, id, n, nbl);
 	for (uint16_t i = 0; i < n; i++) {
@@ -386,12 +391,67 @@ static uint32_t drop_unsent(struct vnic_face *f, struct vnic__tap *tap, struct v
 	return packets;
 }
 
+/* Packets into the send queue, where there is room for them. */
+static void enqueue(struct vnic_face *f, struct vnic__tap *tap, struct rte_mbuf **packet,
+		    const uint64_t *id, uint16_t n)
+{
+	struct vnic_nbl *nbl[VNIC_BURST_MAX];
+	uint16_t k, taken;
+
+	if (vnic_nbl_alloc(f->pool, nbl, n) != 0) {
+		grow(f, F_DROPPED, n);
+		rte_pktmbuf_free_bulk(packet, n);
+		return;
+	}
+	k = make_nbls(f, packet, id, n, nbl);
+	if (k < n)
+		vnic_nbl_free(f->pool, nbl + k, n - k);
+	if (tap != NULL)
+		vnic__tap_take(tap, nbl, k);
+	taken = vnic_send(f->sender, nbl, k);
+	grow(f, F_RECEIVED, n - (taken < k ? drop_unsent(f, tap, nbl + taken, k - taken) : 0));
+}
+
+/* What need not wait, to the lower port; returns how many of the first. Every packet that has an
+ * address has a flow: where that is the only rule they match it unseen. */
+static uint16_t send_direct(struct vnic_face *f, struct rte_mbuf **packet, uint16_t n)
+{
+	n = vnic__direct(f->sender, packet, n);
+	if (n == 0)
+		return 0;
+	grow(f, F_RECEIVED, n);
+	grow(f, F_SENT, n);
+	grow(f, F_COMPLETED, n);
+	grow(f, F_DIRECT, n);
+	return n;
+}
+
+/* What is captured has an NBL, which tells what became of it. */
+static __rte_always_inline void pass_on(struct vnic_face *f, struct vnic__tap *tap,
+					struct rte_mbuf **packet, uint16_t n)
+{
+	bool flows = vnic__idrules_flow_alone(&f->ids);
+	uint64_t id[VNIC_BURST_MAX];
+	uint16_t direct = 0;
+
+	if (!flows)
+		make_ids(f, packet, n, id);
+	if (f->direct && tap == NULL)
+		direct = send_direct(f, packet, n);
+	if (flows)
+		grow(f, F_MATCHES, direct);
+	if (direct == n)
+		return;
+	if (flows)
+		make_ids(f, packet + direct, n - direct, id + direct);
+	enqueue(f, tap, packet + direct, id + direct, n - direct);
+}
+
 static __rte_always_inline uint32_t receive_queue(struct vnic_face *f, uint16_t queue,
 						  struct vnic__tap *tap)
 {
 	struct rte_mbuf *packet[VNIC_BURST_MAX];
-	struct vnic_nbl *nbl[VNIC_BURST_MAX];
-	uint16_t room = vnic_sender_room(f->sender, f->burst), n, k, taken;
+	uint16_t room = vnic_sender_room(f->sender, f->burst), n;
 
 	n = room == 0 ? 0 : rte_eth_rx_burst(f->port, queue, packet, room);
 	if (n == room && room < f->burst) {
@@ -400,20 +460,8 @@ static __rte_always_inline uint32_t receive_queue(struct vnic_face *f, uint16_t 
 	}
 	if (unlikely(f->longest != 0))
 		n = drop_cut(f, packet, n);
-	if (n == 0)
-		return 0;
-	if (vnic_nbl_alloc(f->pool, nbl, n) != 0) {
-		grow(f, F_DROPPED, n);
-		rte_pktmbuf_free_bulk(packet, n);
-		return n;
-	}
-	k = make_nbls(f, packet, n, nbl);
-	if (k < n)
-		vnic_nbl_free(f->pool, nbl + k, n - k);
-	if (tap != NULL)
-		vnic__tap_take(tap, nbl, k);
-	taken = vnic_send(f->sender, nbl, k);
-	grow(f, F_RECEIVED, n - (taken < k ? drop_unsent(f, tap, nbl + taken, k - taken) : 0));
+	if (n != 0)
+		pass_on(f, tap, packet, n);
 	return n;
 }
 
@@ -511,7 +559,7 @@ void vnic_face_stats_get(const struct vnic_face *f, struct vnic_face_stats *st)
 	*st = (struct vnic_face_stats){
 		.received = v[F_RECEIVED] + v[F_DROPPED], .completed = v[F_COMPLETED], .sent = v[F_SENT],
 		.aborted = v[F_ABORTED], .rejected = v[F_REJECTED], .dropped = v[F_DROPPED],
-		.backpressure = v[F_BACKPRESSURE], .unmarked = v[F_MATCHES + VNIC__UNMARKED]};
+		.direct = v[F_DIRECT], .backpressure = v[F_BACKPRESSURE], .unmarked = v[F_MATCHES + VNIC__UNMARKED]};
 	memcpy(st->matched, &v[F_MATCHES], sizeof(st->matched));
 	add_up(f, st);
 }

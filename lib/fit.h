@@ -52,6 +52,25 @@ static inline bool vnic__fit_needed(const struct rte_mbuf *m, uint16_t max_segs)
 	return m->pkt_len < VNIC__FRAME_MIN || m->nb_segs > max_segs || vnic__offload_asked(m);
 }
 
+/* What a packet may have at most to leave as it is. In locals, which no store to an NBL can
+ * alias. */
+struct vnic__plain {
+	uint32_t more_than_min; /* pkt_len, from FRAME_MIN on */
+	uint32_t segs;
+};
+
+static inline struct vnic__plain vnic__plain_of(uint32_t max_untagged, uint16_t max_segs)
+{
+	return (struct vnic__plain){.more_than_min = max_untagged - VNIC__FRAME_MIN, .segs = max_segs};
+}
+
+/* Nor has it anything asked of the port. */
+static inline bool vnic__plain(const struct vnic__plain *plain, const struct rte_mbuf *m)
+{
+	return !((m->pkt_len - VNIC__FRAME_MIN > plain->more_than_min) | (m->nb_segs > plain->segs) |
+		 vnic__offload_asked(m));
+}
+
 /* Fills *f for packet m, needed or not: VNIC_STATUS_SUCCESS. Else the packet is as it was:
  * PENDING, it is not one frame, see segments.h; RESOURCES, no copy could be had; others as of
  * vnic__offload_read(). */

@@ -10,7 +10,7 @@
  *   R13/A13  leave: what was done inside, before the closer sees the count at zero
  *
  * The send gate: one thread on each of its doors (a door for each sender), open but for rare
- * moments. Dekker's pattern spares the second locked instruction:
+ * moments. Behind it packets are queued, or handed to the port (direct.c). Dekker's pattern spares the second locked instruction:
  *
  *   SC       door (sender writes, control reads) against the adapter's gate (the reverse):
  *            all four sequentially consistent. Either the sender sees the gate closed, or

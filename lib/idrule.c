@@ -410,7 +410,7 @@ void vnic__idrules_burst(const struct vnic__idrules *list, struct rte_mbuf *cons
 {
 	uint32_t which;
 
-	if (list->nb == 1 && list->rule[0].kind == VNIC_IDRULE_FLOW) {
+	if (vnic__idrules_flow_alone(list)) {
 		burst_of_flows(list->prefix, packets, n, ids, matches);
 		return;
 	}

@@ -21,6 +21,11 @@ struct vnic__idrules {
 /* Fill the list, its prefix left 0; none at all: the flow's hash. False: a value out of its
  * range, or too many. */
 bool vnic__idrules_init(struct vnic__idrules *list, const struct vnic_idrule *rules, uint32_t nb);
+/* Is the flow's hash the only rule? Then every Ethernet frame has an id. */
+static inline bool vnic__idrules_flow_alone(const struct vnic__idrules *list)
+{
+	return list->nb == 1 && list->rule[0].kind == VNIC_IDRULE_FLOW;
+}
 /* The packet's cancel id, 0 if it is unmarked; *which is the rule that made it, or UNMARKED. */
 uint64_t vnic__idrules_apply(const struct vnic__idrules *list, const struct rte_mbuf *packet,
 			     uint32_t *which);

@@ -10,31 +10,18 @@
 
 #include <rte_branch_prediction.h>
 
-/* What makes an NBL plain: one packet that can leave as it is. In locals, which no store to an
- * NBL can alias. */
-struct plain {
-	uint32_t more_than_min; /* pkt_len, from FRAME_MIN on, and segments at most */
-	uint32_t segs;          /* nor has it anything asked of the port */
-};
-
-static inline struct plain plain_of(const struct vnic_sender *s)
-{
-	return (struct plain){.more_than_min = s->max_untagged - VNIC__FRAME_MIN,
-			      .segs = s->max_segs};
-}
-
-/* The packet of a plain NBL, which is then ready to be sent; NULL: examine() decides.
+/* The packet of an NBL of one that can leave as it is, which is then ready to be sent; NULL:
+ * examine() decides.
  * SUCCESS is written ahead, so that the data thread need not write to an NBL that goes its
  * usual way. */
-static inline struct rte_mbuf *examine_plain(const struct plain *plain, struct vnic_nbl *nbl)
+static inline struct rte_mbuf *examine_plain(const struct vnic__plain *plain, struct vnic_nbl *nbl)
 {
 	struct rte_mbuf *m;
 
 	if (unlikely(nbl->nb_packets != 1))
 		return NULL;
 	m = vnic_nbl_packets(nbl)[0];
-	if (unlikely((m->pkt_len - VNIC__FRAME_MIN > plain->more_than_min) |
-		     (m->nb_segs > plain->segs) | vnic__offload_asked(m)))
+	if (unlikely(!vnic__plain(plain, m)))
 		return NULL;
 	nbl->nb_sent = 1;
 	nbl->status = VNIC_STATUS_SUCCESS;
@@ -153,7 +140,7 @@ static void count_not_taken(struct vnic_sender *s, uint32_t n)
 uint16_t vnic_send(struct vnic_sender *s, struct vnic_nbl *const *nbls, uint16_t n)
 {
 	uint32_t gate = vnic__door_enter(&s->door, s->gate), refused = s->nb_refused;
-	const struct plain plain = plain_of(s);
+	const struct vnic__plain plain = vnic__plain_of(s->max_untagged, s->max_segs);
 	const char *nbl_base = s->nbl_base;
 	struct rte_mbuf **beside = s->packet;
 	struct vnic__ring_burst burst;

@@ -317,15 +317,6 @@ static void end_segments(struct vnic_adapter *a, struct vnic_sender *s)
 	retire(s, 1);
 }
 
-/* To the port, or to where the adapter sees that they belong; returns how many were taken. */
-static inline uint32_t give_down(struct vnic_adapter *a, const struct vnic_sender *s,
-				 struct rte_mbuf **frame, uint32_t n)
-{
-	if (unlikely(a->looks))
-		return vnic__receive_local(a, s, frame, n);
-	return rte_eth_tx_burst(a->port, a->tx_queue, frame, (uint16_t)n);
-}
-
 /* Hand down up to max frames of a packet that leaves in segments; bounds and *max_bytes as in
  * hand_down(). Returns how many the port took. */
 static __rte_noinline uint32_t hand_down_segments(struct vnic_adapter *a, struct vnic_sender *s,
@@ -348,10 +339,9 @@ static __rte_noinline uint32_t hand_down_segments(struct vnic_adapter *a, struct
 	frame = &g->frame[g->first];
 	n = paced(a, frame, RTE_MIN(max, g->nb - g->first), *max_bytes);
 	bytes = bytes_of(frame, n);
-	taken = give_down(a, s, frame, n);
+	taken = vnic__give_down(a, s, frame, n);
 	if (taken < n) {
-		s->c_count[C_PORT_REFUSED]++;
-		vnic__fair_scarce(&a->fair);
+		vnic__refused(a, s);
 		bytes -= bytes_of(frame + taken, n - taken);
 		vnic__publish_counts(s);
 	}
@@ -382,10 +372,9 @@ static inline uint32_t hand_down(struct vnic_adapter *a, struct vnic_sender *s, 
 	/* lengths first: what the port takes it may free */
 	if (a->pacer.bits.cost != 0)
 		bytes = cut_to_pace(a, &h, *max_bytes);
-	taken = give_down(a, s, h.packet, h.nb);
+	taken = vnic__give_down(a, s, h.packet, h.nb);
 	if (unlikely(taken < h.nb)) {
-		s->c_count[C_PORT_REFUSED]++;
-		vnic__fair_scarce(&a->fair);
+		vnic__refused(a, s);
 		for (uint32_t i = taken; i < h.nb && a->pacer.bits.cost != 0; i++)
 			bytes -= h.packet[i]->pkt_len;
 	}
@@ -528,6 +517,39 @@ static inline uint32_t poll_freely(struct vnic_adapter *a, uint32_t nb)
 	return moved;
 }
 
+/* As far as the turns have seen. */
+static bool nothing_waits(const struct vnic_adapter *a, uint32_t nb)
+{
+	for (uint32_t i = 0; i < nb; i++) {
+		const struct vnic__ring_consumer *c = &a->sender[i]->consumer;
+
+		if (vnic__ring_staged(c) != 0 || c->head != c->tail_seen)
+			return false;
+	}
+	return true;
+}
+
+static inline uint32_t poll_senders(struct vnic_adapter *a, uint32_t nb)
+{
+	if (unlikely(vnic__fair_on(&a->fair)) && nb > 1)
+		return poll_fairly(a, nb);
+	return poll_freely(a, nb);
+}
+
+/* In each round the faces queue as much as a round sends: what a busy port has once left behind
+ * would stand there for good, and keep them from going direct. */
+static uint32_t catch_up(struct vnic_adapter *a, uint32_t nb)
+{
+	uint32_t moved = 0;
+
+	a->idle = nothing_waits(a, nb);
+	if (!a->idle && !a->refused && !vnic__pacer_limits(&a->pacer)) {
+		moved = poll_senders(a, nb);
+		a->idle = nothing_waits(a, nb);
+	}
+	return moved;
+}
+
 uint32_t vnic_adapter_poll(struct vnic_adapter *a)
 {
 	uint32_t nb = vnic__adapter_senders(a), moved = 0;
@@ -535,14 +557,14 @@ uint32_t vnic_adapter_poll(struct vnic_adapter *a)
 	if (unlikely(vnic__pace_changed(&a->pace, a->pace_seen)))
 		vnic__pace_pick_up(a);
 	a->kept_out = vnic__hold_keeps_out(&a->hold);
+	a->refused = false;
 	if (a->layer != NULL)
 		moved = vnic__layer_poll(a);
 	if (a->receive != NULL && !a->kept_out)
 		moved += vnic__receive_poll(a);
-	if (unlikely(vnic__fair_on(&a->fair)) && nb > 1)
-		moved += poll_fairly(a, nb);
-	else
-		moved += poll_freely(a, nb);
+	moved += poll_senders(a, nb);
+	if (atomic_load_explicit(&a->direct, memory_order_relaxed))
+		moved += catch_up(a, nb);
 	if (moved == 0 && vnic__pacer_limits(&a->pacer))
 		vnic__pacer_idle(&a->pacer, rte_rdtsc());
 	return moved;

@@ -915,6 +915,11 @@ struct vnic_face_conf {
 	uint32_t depth;       /* of its send queue */
 	const struct vnic_idrule *rules; /* copied */
 	uint32_t nb_rules;    /* 0: the flow's hash */
+	/* The adapter's data thread polls the face, too, and what it takes from the port while nothing
+	 * is queued on the adapter, no pace is set and there is no lower adapter goes down at once:
+	 * there is no moment at which it could be cancelled. What does not, what the lower port does not
+	 * take, and all while a capture of the face is on, is queued as else. */
+	bool direct;
 
 	bool receive;         /* what the adapter receives for it goes to the port's tx queue */
 	uint16_t tx_queue;
@@ -929,6 +934,7 @@ struct vnic_face_stats {
 	uint64_t sent;
 	uint64_t aborted;
 	uint64_t rejected;
+	uint64_t direct;       /* of the sent, those that never waited */
 	uint64_t dropped;      /* received but not sent: no NBL, longer than net_af_packet hands
 				  over whole, or its client's limit has been set just then */
 	uint64_t backpressure; /* polls that may have left packets in the port: queue full */

@@ -36,6 +36,7 @@ static const struct pair_port ports[] = {
 	{.name = "memif", .device = MEMIF("server"), .peer = MEMIF("client"), .peer_huge = ",zero-copy=yes"},
 	/* no other program in it: what the program under test itself takes for a packet */
 	{.name = "pcap", .device = "net_pcap%d,rx_pcap=%s,infinite_rx=1"},
+	{.name = "pcap_queued", .device = "net_pcap%d,rx_pcap=%s,infinite_rx=1", .queued = true},
 	{.name = "vhost", .device = VHOST, .peer = VIRTIO, .peer_huge = ""},
 	/* the same kind above and below */
 	{.name = "memif_pair", .device = MEMIF("server"), .peer = MEMIF("client"),
@@ -208,12 +209,12 @@ static void report(struct bench *b, struct face_run *f, const char *port, const 
 	put_figure(b, "cancels_ratio", port, frame, cancels);
 	snprintf(key, sizeof(key), "face_ratio_%s%s", port, strcmp(frame, "IMIX") == 0 ? "_imix" : "");
 	for (int d = 0; d < PAIR_DEVICES; d++)
-		output_line(&b->out, "  %-10s %-5s %-15s %7.2f (%6.2f .. %6.2f)", d == 0 ? port : "",
+		output_line(&b->out, "  %-11s %-5s %-15s %7.2f (%6.2f .. %6.2f)", d == 0 ? port : "",
 			    d == 0 ? frame : "", pair_device_name((enum pair_device)d),
 			    samples_median(&f->mpps[d]), samples_min(&f->mpps[d]), samples_max(&f->mpps[d]));
-	output_line(&b->out, "  %16s over testpmd io: %.3f (%.3f .. %.3f)  %s", "", ratio,
+	output_line(&b->out, "  %17s over testpmd io: %.3f (%.3f .. %.3f)  %s", "", ratio,
 		    samples_min(&f->ratio), samples_max(&f->ratio), output_goal(key, ratio));
-	output_line(&b->out, "  %16s with %.0f cancels/s over without: %.3f (%.3f .. %.3f)", "",
+	output_line(&b->out, "  %17s with %.0f cancels/s over without: %.3f (%.3f .. %.3f)", "",
 		    (double)f->cancels / f->cancels_seconds, cancels, samples_min(&f->cancels_ratio),
 		    samples_max(&f->cancels_ratio));
 }
@@ -261,13 +262,14 @@ static int run_cases(struct bench *b, struct pair_site *s)
 			    "what came out of either");
 	if (nb > 1)
 		output_line(&b->out, "  pcap: no peer to wait for, the program itself replays a capture: what it "
-			    "costs; Mpps of its lcore's CPU time");
+			    "costs; Mpps of its lcore's CPU time; pcap_queued: every packet through the queue, "
+			    "direct = no");
 	output_line(&b->out, "  peers on CPU %d, data lcores on CPU %d, vnicd's control %s; %s; id rule flow",
 		    s->cpu_peer, s->cpu_data, s->cpu_control >= 0 ? "on a CPU of its own" : "on its data lcore",
 		    s->huge ? "hugepages" : "no hugepages, slower");
 	for (size_t i = 0; i < nb && !child_interrupted(); i++) {
 		if (ports[i].veth && geteuid() != 0) {
-			output_line(&b->out, "  %-10s skipped: a veth pair is made by root only; use sudo",
+			output_line(&b->out, "  %-11s skipped: a veth pair is made by root only; use sudo",
 				    ports[i].name);
 			continue;
 		}

@@ -150,7 +150,7 @@ static int write_conf(const struct pair *p, char *path, size_t len)
 	/* hang_s: to be held still is no fault of the port */
 	fprintf(f, "\nhang_s = 0\n\n[face f0]\nport = ");
 	write_port(f, p, 0);
-	fprintf(f, "\nid = flow\n");
+	fprintf(f, "\nid = flow\ndirect = %s\n", p->port->queued ? "no" : "yes");
 	if (p->device == PAIR_CANCELS)
 		fprintf(f, "\n[plan]\ncancels_per_s = 10000\nids = random\n");
 	return fclose(f);

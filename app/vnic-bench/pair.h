@@ -34,6 +34,7 @@ struct pair_port {
 	const char *device, *peer; /* devargs of either end, with %d for a number and %s for the place;
 				    * the latter NULL: the device replays a capture and needs no peer */
 	const char *peer_huge;     /* more for the peer's on hugepages, and for vnicd's */
+	bool queued;               /* vnicd's face is not direct */
 	bool veth;                 /* places are the ends of a veth pair, else a socket */
 	enum pair_lower lower;
 };

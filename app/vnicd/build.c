@@ -300,7 +300,7 @@ int vnicd_face_create(struct vnicd *d, uint32_t i)
 		.name = name, .port = d->face[i].port, .burst = (uint16_t)f->burst,
 		.nb_queues = (uint16_t)f->queues, .nbl_packets = (uint16_t)f->nbl_packets,
 		.depth = (uint32_t)a->conf->depth, .rules = f->rule, .nb_rules = f->nb_rules,
-		.receive = conf_face_receives(&d->conf, f),
+		.direct = f->direct != 0, .receive = conf_face_receives(&d->conf, f),
 		.receiver = {.depth = (uint32_t)f->receive_depth, .vlan = (int32_t)f->vlan,
 			     .promiscuous = f->promiscuous, .nb_macs = (uint16_t)f->nb_macs}};
 

@@ -87,6 +87,7 @@ struct conf_face {
 	uint8_t macs[CONF_MACS_MAX][6]; /* filled after all is read */
 	uint32_t nb_macs;
 	int64_t vlan;
+	uint64_t direct;         /* 0 or 1 */
 	uint64_t promiscuous;    /* 0 or 1 */
 	uint64_t receive_depth;
 	uint64_t weight;

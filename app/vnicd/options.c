@@ -107,6 +107,8 @@ static const struct conf_option face_options[] = {
 	 .help = "neighbours of one id that are sent, and cancelled, as one"},
 	{ENTRY(U64, conf_face, burst), RANGE(1, 64, 32), .unit = "packets",
 	 .help = "taken from the port at once"},
+	{ENTRY(CHOICE, conf_face, direct), CHOICES(1, "no", "yes"),
+	 .help = "what finds nothing queued and no pace set leaves at once, without a moment to cancel it"},
 	{ENTRY(U64, conf_face, queues), RANGE(1, 16, 1),
 	 .help = "of its port, all polled; what it receives goes to the first"},
 	{ENTRY(U64, conf_face, mbufs), RANGE(512, 4194304, 0), .flags = CONF_OR_ZERO,

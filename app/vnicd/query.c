@@ -416,6 +416,7 @@ static void share(struct vnicd *d, struct words *w, struct answer *a)
 	answer_u64(a, "sent", f.sent);
 	answer_u64(a, "aborted", f.aborted);
 	answer_u64(a, "rejected", f.rejected);
+	answer_u64(a, "direct", f.direct);
 	answer_u64(a, "dropped", f.dropped);
 	answer_u64(a, "backpressure", f.backpressure);
 	answer_u64(a, "limited", st.limited);

@@ -62,6 +62,7 @@ static const struct name face[] = {
 	FACE("good_packets", sent),
 	FACE("aborted_packets", aborted),
 	FACE("rejected_packets", rejected),
+	FACE("direct_packets", direct),
 	FACE("dropped_packets", dropped),
 	FACE("unmarked_packets", unmarked),
 	FACE("backpressure_polls", backpressure),

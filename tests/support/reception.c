@@ -14,6 +14,7 @@
 #include <rte_ether.h>
 
 #include "bed.h"
+#include "handover.h"
 
 #define NB_MBUFS 2047
 #define LEN 100
@@ -44,13 +45,15 @@ static void open_port(struct reception *r)
 	assert_int_equal(rte_eth_rx_queue_setup(r->port, 0, 0, SOCKET_ID_ANY, NULL, r->mbufs), 0);
 	assert_int_equal(rte_eth_tx_queue_setup(r->port, 0, 0, SOCKET_ID_ANY, NULL), 0);
 	assert_int_equal(rte_eth_dev_start(r->port), 0);
+	r->handover = handover_by_port(r->port);
 }
 
 struct reception *reception_open(const struct vnic_adapter_conf *wish)
 {
 	struct reception *r = calloc(1, sizeof(*r));
 	struct vnic_adapter_conf conf = {.receive = wish->receive, .local = wish->local,
-					 .learn = wish->learn, .numa_node = -1};
+					 .learn = wish->learn, .pacing = wish->pacing,
+					 .burst = wish->burst, .numa_node = -1};
 	char name[16];
 
 	assert_non_null(r);
@@ -80,6 +83,7 @@ static void close_port(struct reception *r)
 
 	assert_int_equal(rte_eth_dev_info_get(r->port, &info), 0);
 	assert_int_equal(rte_eth_dev_stop(r->port), 0);
+	handover_end(r->port, r->handover);
 	assert_int_equal(rte_eth_dev_close(r->port), 0);
 	assert_int_equal(rte_dev_remove(info.device), 0);
 	assert_int_equal(rte_ring_count(r->in), 0);

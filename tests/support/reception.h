@@ -31,6 +31,7 @@ struct reception {
 	struct vnic_nbl_pool *nbls;
 	struct rte_ring *in, *wire; /* of the port */
 	uint16_t port;
+	const struct rte_eth_rxtx_callback *handover; /* see handover.h */
 	struct vnic_client *client[RECEPTION_CLIENTS];
 	struct vnic_sender *sender[RECEPTION_CLIENTS];
 	struct vnic_receiver *receiver[RECEPTION_CLIENTS];
@@ -38,7 +39,7 @@ struct reception {
 	uint32_t nb_done;
 };
 
-/* Running; of `conf` only receive, local and learn count. */
+/* Running; of `conf` only receive, local, learn, burst and pacing count. */
 struct reception *reception_open(const struct vnic_adapter_conf *conf);
 void reception_close(struct reception *r);
 

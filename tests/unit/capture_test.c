@@ -439,6 +439,38 @@ static void on_and_off(void **state)
 	scene_close(&s);
 }
 
+/* A face that hands down what finds nothing queued queues it while it is captured. */
+static void nothing_goes_past_it(void **state)
+{
+	struct scene s = scene_open();
+	struct vnic_face_conf conf = {.name = "cap", .port = s.upper_port, .depth = 256, .nbl_packets = 1,
+				      .direct = true};
+	struct vnic_face *f = vnic_face_create(s.adapter, &conf);
+	struct vnic_face_stats st;
+	struct vnic_capture *c;
+
+	(void)state;
+	assert_non_null(f);
+	vnic_adapter_poll(s.adapter);
+	scene_feed(&s, f, (const uint16_t[]){7, 8, 0});
+	vnic_face_stats_get(f, &st);
+	assert_int_equal(st.direct, 2);
+	c = begin(f, 0, 64);
+	scene_feed(&s, f, (const uint16_t[]){7, 8, 9, 0});
+	let_leave(&s, f);
+	end(c, f);
+	vnic_face_stats_get(f, &st);
+	assert_int_equal(st.direct, 2);
+	assert_int_equal(st.sent, 5);
+	assert_int_equal(file.nb, 3);
+	assert_int_equal(count("sent"), 3);
+	scene_feed(&s, f, (const uint16_t[]){7, 0});
+	vnic_face_stats_get(f, &st);
+	assert_int_equal(st.direct, 3);
+	assert_int_equal(vnic_face_destroy(f), 0);
+	scene_close(&s);
+}
+
 static void refused(void **state)
 {
 	const struct vnic_capture_conf bad[] = {{.snaplen = 13}, {.snaplen = 65536},
@@ -484,6 +516,7 @@ int main(void)
 		cmocka_unit_test(snaplen),
 		cmocka_unit_test(small_reads),
 		cmocka_unit_test(on_and_off),
+		cmocka_unit_test(nothing_goes_past_it),
 		cmocka_unit_test(refused),
 	};
 

@@ -559,7 +559,7 @@ static void key_errors(void **state)
 	static const struct wrong wrong[] = {
 		{BASE "brust = 4\n", 6,
 		 "unknown key 'brust' in [face f0]; did you mean 'burst'? keys are port, adapter, "
-		 "id, nbl_packets, burst, queues, mbufs, mtu, "
+		 "id, nbl_packets, burst, direct, queues, mbufs, mtu, "
 		 "receive, mac, vlan, promiscuous, receive_depth, weight, limit, "
 		 "cancel_limit\n"},
 		{BASE "colour = red\n", 6, "unknown key 'colour' in [face f0]; keys are port, "},

@@ -1,53 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * face_up_test.c - what an adapter receives for a face, to the face's port
  */
-#include "reception.h"
+#include "upper.h"
 
 #include <string.h>
 
-#include <rte_cycles.h>
-#include <rte_dev.h>
-#include <rte_eth_ring.h>
 #include <rte_ethdev.h>
-
-#include "bed.h"
 
 #define ROOM 8 /* packets that the port takes */
 #define DEPTH 16
 
 static const struct vnic_adapter_conf receives = {.receive = true};
 
-struct upper {
-	struct reception *r;
-	struct rte_ring *ring; /* the port's both ends */
-	uint16_t port;
-	struct vnic_face *face;
-};
-
 static struct upper open_upper(bool chains)
 {
-	struct upper u = {.r = reception_open(&receives)};
 	struct vnic_face_conf conf = {.name = "up", .nbl_packets = 1, .depth = 64, .burst = 4,
 				      .receive = true, .receiver = reception_conf(1, -1)};
-	struct rte_eth_conf eth;
-	char name[16];
-	int port;
+	struct upper u;
 
-	memset(&eth, 0, sizeof(eth));
-	eth.txmode.offloads = chains ? RTE_ETH_TX_OFFLOAD_MULTI_SEGS : 0;
-	u.ring = rte_ring_create(bed_unique("upr", name), ROOM, SOCKET_ID_ANY,
-				 RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
-	assert_non_null(u.ring);
-	port = rte_eth_from_rings(name, &u.ring, 1, &u.ring, 1, 0);
-	assert_true(port >= 0);
-	u.port = conf.port = (uint16_t)port;
-	assert_int_equal(rte_eth_dev_configure(u.port, 1, 1, &eth), 0);
-	assert_int_equal(rte_eth_rx_queue_setup(u.port, 0, 0, SOCKET_ID_ANY, NULL, u.r->mbufs), 0);
-	assert_int_equal(rte_eth_tx_queue_setup(u.port, 0, 0, SOCKET_ID_ANY, NULL), 0);
-	assert_int_equal(rte_eth_dev_start(u.port), 0);
 	conf.receiver.depth = DEPTH;
-	u.face = vnic_face_create(u.r->adapter, &conf);
-	assert_non_null(u.face);
+	u = upper_open(&receives, &conf, ROOM, chains);
 	vnic_face_stop_receive(u.face); /* what goes up would come down again */
 	return u;
 }
@@ -88,19 +60,6 @@ static void expect_up(struct upper *u, uint32_t from, uint32_t to)
 	assert_int_equal(rte_ring_count(u->ring), 0);
 }
 
-static void close_upper(struct upper *u)
-{
-	struct rte_eth_dev_info info;
-
-	assert_int_equal(vnic_face_destroy(u->face), 0);
-	assert_int_equal(rte_eth_dev_info_get(u->port, &info), 0);
-	assert_int_equal(rte_eth_dev_stop(u->port), 0);
-	assert_int_equal(rte_eth_dev_close(u->port), 0);
-	assert_int_equal(rte_dev_remove(info.device), 0);
-	rte_ring_free(u->ring);
-	reception_close(u->r);
-}
-
 static void arrive(struct upper *u, uint32_t from, uint32_t to)
 {
 	for (; from < to; from++)
@@ -127,7 +86,7 @@ static void in_order_through_a_full_port(void **state)
 	arrive(&u, 16, 20);
 	step(&u, 2);
 	expect_up(&u, 16, 20);
-	close_upper(&u);
+	upper_close(&u);
 }
 
 /* The port takes some of the held ones: the others keep their places. */
@@ -151,7 +110,7 @@ static void in_order_through_a_narrow_port(void **state)
 	}
 	assert_int_equal(next, 200);
 	assert_int_equal(stats(&u).rx_dropped, 0);
-	close_upper(&u);
+	upper_close(&u);
 }
 
 /* [C44] */
@@ -169,7 +128,7 @@ static void a_stuck_port_does_not_hold_a_pause(void **state)
 	vnic_request_release(q);
 	assert_int_equal(stats(&u).rx_dropped, 4);
 	expect_up(&u, 0, 8);
-	close_upper(&u);
+	upper_close(&u);
 }
 
 static void nobody_behind_the_port(void **state)
@@ -191,7 +150,7 @@ static void nobody_behind_the_port(void **state)
 	arrive(&u, 40, 44);
 	step(&u, 2);
 	expect_up(&u, 40, 44);
-	close_upper(&u);
+	upper_close(&u);
 }
 
 /* A frame in two buffers of `first` and `second` bytes. */
@@ -225,7 +184,7 @@ static void what_the_port_does_not_take(void **state)
 		assert_int_equal(m->nb_segs, chains ? 2 : 1);
 		rte_pktmbuf_free(m);
 		expect_up(&u, 0, 1);
-		close_upper(&u);
+		upper_close(&u);
 	}
 }
 
@@ -238,7 +197,7 @@ static void an_end_with_packets_held(void **state)
 	step(&u, 5);
 	assert_int_equal(stats(&u).rx_held, 4);
 	expect_up(&u, 0, 8);
-	close_upper(&u); /* and every buffer is back */
+	upper_close(&u); /* and every buffer is back */
 }
 
 /* A buffer of the chain is another's as well, who may have put its own data behind it. */
@@ -266,7 +225,7 @@ static void a_shared_chain_is_copied(void **state)
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(behind[i], 'b');
 	rte_pktmbuf_free(m);
-	close_upper(&u);
+	upper_close(&u);
 }
 
 int main(void)
