@@ -75,6 +75,7 @@ struct vnic_capture {
 	struct vnic__tap *taps, **last; /* setup; all are there before the first read */
 	uint32_t nb_taps;
 	bool begun; /* reader: the section's header is written */
+	struct vnic__tap *turn; /* reader: where the next read begins, NULL: at the first */
 };
 
 static void grow(_Atomic uint64_t *count, uint64_t by)
@@ -446,6 +447,7 @@ static size_t read_tap(struct vnic__tap *t, char *at, size_t room, bool *full)
 
 size_t vnic_capture_read(struct vnic_capture *c, void *buffer, size_t size)
 {
+	struct vnic__tap *first, *t;
 	char *at = buffer;
 	size_t used = 0;
 	bool full = false;
@@ -454,11 +456,17 @@ size_t vnic_capture_read(struct vnic_capture *c, void *buffer, size_t size)
 		return 0;
 	if (!c->begun) {
 		used += vnic__pcapng_section(at, size, c->application);
-		for (struct vnic__tap *t = c->taps; t != NULL; t = t->next)
+		for (t = c->taps; t != NULL; t = t->next)
 			used += vnic__pcapng_interface(at + used, size - used, t->name, c->snaplen);
 		c->begun = true;
 	}
-	for (struct vnic__tap *t = c->taps; t != NULL && !full; t = t->next)
+	t = first = c->turn != NULL ? c->turn : c->taps;
+	while (t != NULL && !full) {
 		used += read_tap(t, at + used, size - used, &full);
+		t = t->next != NULL ? t->next : c->taps;
+		if (t == first)
+			break;
+	}
+	c->turn = t;
 	return used;
 }

@@ -217,6 +217,20 @@ static bool shows(const char *path)
 	return true;
 }
 
+/* A file directly in the folder `captures`: vnicd's rights are not every operator's. */
+static bool may_write(const struct vnicd *d, const char *path)
+{
+	const char *folder = d->conf.global.captures;
+	size_t n = strlen(folder);
+
+	if (d->asker.owner)
+		return true;
+	while (n > 1 && folder[n - 1] == '/')
+		n--;
+	return n != 0 && strncmp(path, folder, n) == 0 && path[n] == '/' && path[n + 1] != '\0' &&
+	       strchr(path + n + 1, '/') == NULL;
+}
+
 int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32_t snaplen, char *why,
 		  size_t len)
 {
@@ -232,6 +246,12 @@ int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32
 			 CAPTURE_PATH - 1);
 		return -1;
 	}
+	if (!may_write(d, path)) {
+		snprintf(why, len, "capture: %s: as an operator name a file in the folder that [vnicd] captures = "
+			 "... names%s%s", path, d->conf.global.captures[0] != '\0' ? ", " : "; it names none",
+			 d->conf.global.captures);
+		return -1;
+	}
 	if (find_adapter(d, adapter, &index, why, len) != 0)
 		return -1;
 	if (c == NULL) {
@@ -245,6 +265,10 @@ int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32
 	}
 	if (open_file(c, path, why, len) != 0)
 		return -1;
+	/* it is the operator's, to be read */
+	if (c->made && !d->asker.owner && fchown(c->fd, d->asker.user, (gid_t)-1) != 0)
+		say(SAY_WARNING, "capture %s: user %u cannot be given it: %s; as root: chown %u %s", path,
+		    d->asker.user, strerror(errno), d->asker.user, path);
 	if (begin(d, c, index, snaplen, why, len) == 0) {
 		snprintf(c->path, sizeof(c->path), "%s", path);
 		return 0;

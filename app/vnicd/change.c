@@ -168,6 +168,10 @@ int change_set(struct vnicd *d, const char *section, const char *key, const char
 		return -1;
 	}
 	o = conf_option_find(p.kind, key);
+	if (strcmp(key, "report") == 0 && !d->asker.owner) {
+		snprintf(why, len, "report: files are written by vnicd's rights: root or vnicd's user may set it");
+		return -1;
+	}
 	if (o == NULL || !change_is_live((int)(p.kind - conf_kinds), key))
 		return refuse_key(d, p.kind, key, why, len);
 	vnicd_telemetry_keep_out(d);

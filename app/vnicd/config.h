@@ -34,6 +34,7 @@ struct conf_global {
 	char control[CONF_TEXT]; /* path of the control socket, "" none */
 	char control_operators[CONF_TEXT]; /* users and @groups, "" none; see role.h */
 	char control_readers[CONF_TEXT];
+	char captures[CONF_TEXT]; /* folder for operators' captures, "" none */
 	int64_t control_lcore;   /* -1: chosen */
 	uint64_t log_level;      /* enum say_level */
 };

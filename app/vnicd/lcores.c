@@ -150,8 +150,8 @@ static void put(struct vnicd *d, unsigned int id, struct vnicd_round *r)
 	struct vnicd_lcore *l = &d->lcore[id];
 	bool polls = round_of(l) != NULL;
 
-	/* release: see round_of() */
-	atomic_store_explicit(&l->now, r, memory_order_release);
+	/* release: see round_of(). SC: before vnicd_lcores_quiesce() looks which round is under way */
+	atomic_exchange_explicit(&l->now, r, memory_order_seq_cst);
 	if (id == rte_get_main_lcore())
 		return;
 	if (!polls && r != NULL)
@@ -210,7 +210,8 @@ void vnicd_lcores_quiesce(struct vnicd *d)
 	uint64_t seen[RTE_MAX_LCORE];
 
 	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++)
-		seen[i] = atomic_load_explicit(&d->lcore[i].rounds, memory_order_relaxed);
+		/* SC: after what is to be seen; see put() */
+		seen[i] = atomic_load_explicit(&d->lcore[i].rounds, memory_order_seq_cst);
 	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++)
 		/* the round under way, and a whole one */
 		while (round_of(&d->lcore[i]) != NULL &&

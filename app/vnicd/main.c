@@ -50,6 +50,7 @@ static int signals_catch(struct vnicd *d)
 	sigaction(SIGHUP, &hangup, NULL);
 	/* a peer's socket or our reader may close first: their calls fail, we go on */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a capture's file may not grow: likewise */
 	return 0;
 }
 

@@ -41,6 +41,9 @@ static const struct conf_option global_options[] = {
 	 .help = "users and @groups, separated by commas, who may do all at the control socket, too"},
 	{ENTRY(TEXT, conf_global, control_readers), .max = TEXT_MAX_LEN,
 	 .help = "users and @groups, separated by commas, who may ask there, but change nothing"},
+	{ENTRY(TEXT, conf_global, captures), .max = TEXT_MAX_LEN,
+	 .help = "folder for captures that operators begin who are neither root nor vnicd's user; left out: "
+		 "none"},
 	{ENTRY(I64, conf_global, control_lcore), RANGE(-1, 1023, -1),
 	 .help = "the lcore that serves cancels and control requests; -1: chosen"},
 	{ENTRY(CHOICE, conf_global, log_level),

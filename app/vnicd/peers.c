@@ -368,13 +368,15 @@ static struct peer *add(struct vnicd_peers *all, const char *name, uint16_t port
 
 int vnicd_peers_add_face(struct vnicd *d, struct vnicd_face *f)
 {
-	struct peer *p = add(d->peers, f->conf->name, f->port, f->relay);
+	struct vnic_ticket *ticket = vnic_ticket_create(-1);
+	struct peer *p;
 
+	if (ticket == NULL)
+		return -1;
+	p = add(d->peers, f->conf->name, f->port, f->relay);
 	p->face = f;
 	p->held = f->face;
-	p->ticket = vnic_ticket_create(-1);
-	if (p->ticket == NULL)
-		return -1;
+	p->ticket = ticket;
 	if (p->relay != NULL) {
 		hold(p);
 		return 0;
@@ -414,6 +416,18 @@ void vnicd_peers_follow(struct vnicd *d)
 		for (uint32_t i = 0; p->used && i < d->conf.nb_faces; i++)
 			if (d->face[i].face == p->held)
 				p->face = &d->face[i];
+	}
+}
+
+void vnicd_peers_forget(struct vnicd *d, const struct vnic_adapter *adapter)
+{
+	for (struct peer *p = d->peers->peer; p < d->peers->peer + PEERS_MAX; p++) {
+		uint32_t kept = 0;
+
+		for (uint32_t i = 0; i < p->nb_adapters; i++)
+			if (p->adapter[i] != adapter)
+				p->adapter[kept++] = p->adapter[i];
+		p->nb_adapters = kept;
 	}
 }
 

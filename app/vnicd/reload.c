@@ -8,11 +8,14 @@
  */
 #include "reload.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include <rte_ethdev.h>
 
 #include "change.h"
 #include "devargs.h"
@@ -125,29 +128,87 @@ static void close_new(struct reload *r)
 			close_port(n->face[i].port, &n->face[i].port_open, &n->face[i].relay);
 }
 
-/* A face whose driver would keep us waiting for its other side: its name, or NULL. */
-static const char *waits_for_peer(const struct reload *r)
+/* Would its driver keep us waiting for its other side? */
+static bool waits_for_peer(const char *port)
 {
-	const struct conf *conf = &r->next->conf;
 	char server[CONF_TEXT];
 
+	return devargs_driver(port, "net_virtio_user") &&
+	       devargs_value(port, "server", server, sizeof(server)) && strcmp(server, "1") == 0;
+}
+
+static int refuse_waiting(struct reload *r)
+{
+	const struct conf *conf = &r->next->conf;
+	const char *kind = NULL, *name = NULL;
+
+	for (uint32_t i = 0; i < conf->nb_adapters; i++)
+		if (r->diff.adapter_from[i] == DIFFER_NEW && waits_for_peer(conf->adapter[i].port)) {
+			kind = "adapter";
+			name = conf->adapter[i].name;
+		}
 	for (uint32_t i = 0; i < conf->nb_faces; i++)
-		if (r->diff.face_from[i] == DIFFER_NEW && devargs_driver(conf->face[i].port, "net_virtio_user") &&
-		    devargs_value(conf->face[i].port, "server", server, sizeof(server)) &&
-		    strcmp(server, "1") == 0)
-			return conf->face[i].name;
-	return NULL;
+		if (r->diff.face_from[i] == DIFFER_NEW && waits_for_peer(conf->face[i].port)) {
+			kind = "face";
+			name = conf->face[i].name;
+		}
+	if (kind == NULL)
+		return 0;
+	return refuse(r, "%s: %s %s: net_virtio_user with server=1 waits in its driver until its other side comes, "
+		      "and vnicd with it; start vnicd again for this %s", conf->path, kind, name, kind);
+}
+
+/* Lcores are EAL's, of which the file knows nothing. */
+static int refuse_lcores(struct reload *r)
+{
+	struct vnicd *n = r->next;
+
+	for (uint32_t i = 0; i < n->conf.nb_adapters; i++)
+		if (r->diff.adapter_from[i] == DIFFER_NEW && vnicd_lcore_choose(n, i) != 0)
+			return refuse(r, "%s", n->why);
+	return 0;
+}
+
+/* Does another process look at the port's packets? It would not know that the port has gone, and
+ * what it has put there would be called when another port has its number. */
+static bool is_watched(uint16_t port)
+{
+	const struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[port];
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port, &info) != 0)
+		return false;
+	for (uint16_t q = 0; q < info.nb_rx_queues; q++)
+		if (ops->rxq.clbk != NULL && ops->rxq.clbk[q] != NULL)
+			return true;
+	for (uint16_t q = 0; q < info.nb_tx_queues; q++)
+		if (ops->txq.clbk != NULL && ops->txq.clbk[q] != NULL)
+			return true;
+	return false;
+}
+
+static int refuse_watched(struct reload *r)
+{
+	const struct vnicd *d = r->d;
+	const char *name = NULL;
+
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (!r->diff.adapter_stays[i] && d->adapter[i].port_open && is_watched(d->adapter[i].port))
+			name = d->conf.adapter[i].name;
+	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
+		if (!r->diff.face_stays[i] && d->face[i].port_open && is_watched(d->face[i].port))
+			name = d->conf.face[i].name;
+	return name == NULL ? 0 : refuse(r, "%s: its port would be closed, and dpdk-dumpcap or dpdk-pdump looks at "
+					 "it; end that, and reload again", name);
 }
 
 static int open_free(struct reload *r)
 {
-	const char *waits = waits_for_peer(r);
 	struct vnicd *n = r->next;
 	int rc = 0;
 
-	if (waits != NULL)
-		return refuse(r, "%s: face %s: net_virtio_user with server=1 waits in its driver until its other side "
-			      "comes, and vnicd with it; start vnicd again for this face", n->conf.path, waits);
+	if (refuse_waiting(r) != 0 || refuse_lcores(r) != 0 || refuse_watched(r) != 0)
+		return -1;
 	for (uint32_t i = 0; rc == 0 && i < n->conf.nb_adapters; i++)
 		if (r->diff.adapter_from[i] == DIFFER_NEW && n->conf.adapter[i].port[0] != '\0' &&
 		    !is_taken(r->d, n->conf.adapter[i].port))
@@ -230,28 +291,71 @@ static int empty_faces(struct reload *r)
 		      "see to the port, and reload again");
 }
 
-/* Adapters that go, those above others first; whose pending requests end by it. */
-static void stop_adapters(struct reload *r)
+static bool is_started(const struct vnic_adapter *a)
 {
-	struct vnicd *d = r->d;
+	struct vnic_start_stop_context c;
 
-	for (uint32_t i = d->conf.nb_adapters; i-- > 0;) {
-		uint64_t end = now_ms() + STOP_BOUND_MS;
-		struct vnic_request *q = r->diff.adapter_stays[i] ? NULL : vnic_request_create(d->control);
-		bool post;
+	vnic_adapter_start_stop(a, &c);
+	return c.state != VNIC_RDBSS_STARTABLE;
+}
 
-		if (q == NULL)
-			continue;
-		vnic_adapter_stop(d->adapter[i].adapter, q, &post);
-		while (vnic_request_status(q) == VNIC_STATUS_PENDING) {
-			if (now_ms() >= end)
-				vnic_request_cancel(q);
-			attend(d);
-		}
-		vnic_request_release(q);
+static void await(struct vnicd *d, struct vnic_request *q, uint64_t end)
+{
+	while (vnic_request_status(q) == VNIC_STATUS_PENDING) {
+		if (now_ms() >= end)
+			vnic_request_cancel(q);
+		attend(d);
 	}
+	while (vnic_request_reuse(q) == -EBUSY)
+		attend(d);
+}
+
+/* Somebody else's stop or start may be under way: then again. */
+static bool stop_one(struct vnicd *d, struct vnic_adapter *a, struct vnic_request *q)
+{
+	uint64_t end = now_ms() + STOP_BOUND_MS;
+	bool post;
+
+	while (is_started(a) && now_ms() < end) {
+		vnic_adapter_stop(a, q, &post);
+		await(d, q, end);
+		if (is_started(a))
+			attend(d);
+	}
+	return !is_started(a);
+}
+
+/* Adapters that go, those above others first; whose pending requests end by it. All, or none. */
+static int stop_adapters(struct reload *r)
+{
+	bool stopped[CONF_ADAPTERS_MAX] = {false};
+	struct vnicd *d = r->d;
+	struct vnic_request *q = vnic_request_create(d->control);
+	const char *stays = q == NULL ? "no memory for a request" : NULL;
+
+	for (uint32_t i = d->conf.nb_adapters; stays == NULL && i-- > 0;) {
+		struct vnic_adapter *a = d->adapter[i].adapter;
+
+		if (r->diff.adapter_stays[i] || !is_started(a))
+			continue;
+		stopped[i] = stop_one(d, a, q);
+		if (!stopped[i])
+			stays = d->conf.adapter[i].name;
+	}
+	for (uint32_t i = 0; stays != NULL && i < d->conf.nb_adapters; i++)
+		if (stopped[i]) {
+			vnic_adapter_request(d->adapter[i].adapter, VNIC_CONTROL_START, 1, q);
+			await(d, q, UINT64_MAX);
+		}
+	vnic_request_release(q);
 	wait_empty(r, BUSY_BOUND_MS, false);
 	vnicd_socket_answer(d);
+	if (stays == NULL)
+		return 0;
+	set_receive(r, true);
+	close_new(r);
+	return refuse(r, "%s: it cannot be stopped now; see to its port and to who operates it, and reload again",
+		      stays);
 }
 
 /* ---- and ends ---- */
@@ -285,6 +389,7 @@ static void destroy_face(struct reload *r, struct vnicd_face *f)
 	uint64_t end = now_ms() + BUSY_BOUND_MS;
 	int rc;
 
+	vnicd_report_keep_face(r->d, f->face);
 	while ((rc = vnic_face_destroy(f->face)) != 0 && now_ms() < end)
 		attend(r->d);
 	f->face = NULL;
@@ -335,6 +440,9 @@ static void remove_all(struct reload *r)
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
 		d->face[i].leaves = !r->diff.face_stays[i];
 	vnicd_lcores_assign(d, true);
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
+		if (d->adapter[i].leaves)
+			vnicd_peers_forget(d, d->adapter[i].adapter);
 	close_ports(r);
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++)
 		if (d->face[i].leaves)
@@ -544,9 +652,8 @@ static int run(struct reload *r)
 	r->next->relays = r->d->relays;
 	differ_find(r->d, r->next, &r->diff);
 	if (r->diff.structure) {
-		if (open_free(r) != 0 || empty_faces(r) != 0)
+		if (open_free(r) != 0 || empty_faces(r) != 0 || stop_adapters(r) != 0)
 			return -1;
-		stop_adapters(r);
 	}
 	apply(r);
 	say(SAY_NOTICE, "reload of %s: %u changed, %u added, %u removed", r->d->conf.path, r->counts.changed,

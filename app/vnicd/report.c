@@ -13,13 +13,19 @@
 #include "ids.h"
 #include "say.h"
 
+/* Of structs that are nothing but counts. */
+static void add_counts(void *sum, const void *one, size_t bytes)
+{
+	const uint64_t *from = one;
+	uint64_t *to = sum;
+
+	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
+		to[i] += from[i];
+}
+
 static void add(struct vnic_adapter_stats *sum, const struct vnic_adapter_stats *one)
 {
-	uint64_t *to = (uint64_t *)sum;
-	const uint64_t *from = (const uint64_t *)one;
-
-	for (size_t i = 0; i < sizeof(*sum) / sizeof(uint64_t); i++)
-		to[i] += from[i];
+	add_counts(sum, one, sizeof(*sum));
 }
 
 static void gather_stats(const struct vnicd *d, struct vnic_adapter_stats *sum)
@@ -100,18 +106,40 @@ static void id_rows(const struct conf_face *conf, const struct vnic_face_stats *
 }
 
 /* What an adapter has received, if anything. */
-static void receive_rows(const struct vnic_adapter *a)
+static void receive_rows(const struct vnic_adapter_receive_stats *s)
 {
-	struct vnic_adapter_receive_stats s;
+	row1("received", s->received);
+	row1("between its faces", s->local);
+	row1("to more than one", s->copies);
+	row1("for nobody known", s->unknown);
+	row1("no whole frames", s->malformed);
+	row1("while paused", s->paused);
+	row1("learned, gave way", s->learn_full);
+}
 
-	vnic_adapter_receive_stats_get(a, &s);
-	row1("received", s.received);
-	row1("between its faces", s.local);
-	row1("to more than one", s.copies);
-	row1("for nobody known", s.unknown);
-	row1("no whole frames", s.malformed);
-	row1("while paused", s.paused);
-	row1("learned, gave way", s.learn_full);
+static bool up_of(const struct vnic_face *face, struct vnicd_up *up)
+{
+	struct vnic_receiver *r = vnic_face_receiver(face);
+	struct vnic_receiver_stats s;
+	struct vnic_face_stats f;
+
+	if (r == NULL)
+		return false;
+	vnic_receiver_stats_get(r, &s);
+	vnic_face_stats_get(face, &f);
+	*up = (struct vnicd_up){.received = s.offered, .delivered = f.rx_delivered, .queue_full = s.dropped,
+				.no_memory = s.no_memory, .dropped = s.flushed + f.rx_dropped};
+	return s.offered != 0;
+}
+
+static void up_row(const char *name, const struct vnicd_up *up, bool *said)
+{
+	if (!*said)
+		printf("\n%-22s %14s %14s %14s %14s %14s\n", "face, upward", "received", "delivered",
+		       "queue full", "no memory", "dropped");
+	*said = true;
+	printf("  %-20s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 "\n", name,
+	       up->received, up->delivered, up->queue_full, up->no_memory, up->dropped);
 }
 
 /* What the faces were to get. */
@@ -120,24 +148,13 @@ static void faces_up(const struct vnicd *d)
 	bool said = false;
 
 	for (uint32_t i = 0; i < d->conf.nb_faces; i++) {
-		struct vnic_receiver *r = vnic_face_receiver(d->face[i].face);
-		struct vnic_receiver_stats s;
-		struct vnic_face_stats f;
+		struct vnicd_up up;
 
-		if (r == NULL)
-			continue;
-		vnic_receiver_stats_get(r, &s);
-		vnic_face_stats_get(d->face[i].face, &f);
-		if (s.offered == 0)
-			continue;
-		if (!said)
-			printf("\n%-22s %14s %14s %14s %14s %14s\n", "face, upward", "received", "delivered",
-			       "queue full", "no memory", "dropped");
-		said = true;
-		printf("  %-20s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 "\n",
-		       d->conf.face[i].name, s.offered, f.rx_delivered, s.dropped, s.no_memory,
-		       s.flushed + f.rx_dropped);
+		if (up_of(d->face[i].face, &up))
+			up_row(d->conf.face[i].name, &up, &said);
 	}
+	if (d->gone.up.received != 0)
+		up_row("(removed)", &d->gone.up, &said);
 }
 
 /* Is every packet received where the counts say? Adapters against what their faces count. */
@@ -178,14 +195,34 @@ static bool receive_balances(const struct vnicd *d)
 void vnicd_report_keep(struct vnicd *d, uint32_t i)
 {
 	struct vnic_adapter *a = d->adapter[i].adapter;
+	struct vnic_adapter_receive_stats receive;
 	struct vnic_adapter_stats s;
 
 	vnic_adapter_stats_get(a, &s);
 	add(&d->gone.stats, &s);
+	vnic_adapter_receive_stats_get(a, &receive);
+	add_counts(&d->gone.receive, &receive, sizeof(receive));
 	for (uint32_t which = 0; which < VNIC_LATENCIES; which++)
 		add_latency(a, (enum vnic_latency)which, &d->gone.latency[which]);
 	d->gone.unbalanced |= !balances(&s) || !received_balance(d, i);
 	d->gone.nb_adapters++;
+}
+
+void vnicd_report_keep_face(struct vnicd *d, const struct vnic_face *face)
+{
+	struct vnic_receiver *r = vnic_face_receiver(face);
+	struct vnic_receiver_stats s;
+	struct vnic_face_stats f;
+	struct vnicd_up up;
+
+	vnic_face_stats_get(face, &f);
+	add_counts(&d->gone.face, &f, sizeof(f));
+	d->gone.nb_faces++;
+	if (r == NULL || !up_of(face, &up))
+		return;
+	vnic_receiver_stats_get(r, &s);
+	up.dropped += s.queued + f.rx_held; /* with it they go */
+	add_counts(&d->gone.up, &up, sizeof(up));
 }
 
 /* Weights, and who came up against limits; nothing when all have what they have by default. */
@@ -223,11 +260,19 @@ static void gone_rows(const struct vnicd *d)
 	row("aborted", &d->gone.stats.aborted);
 	row("rejected", &d->gone.stats.rejected);
 	row("queued", &d->gone.stats.queued);
+	receive_rows(&d->gone.receive);
+}
+
+static void face_row(const char *name, const struct vnic_face_stats *f)
+{
+	printf("  %-20s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 "\n", name, f->received, f->sent,
+	       f->aborted, f->dropped);
 }
 
 static void table(const struct vnicd *d)
 {
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++) {
+		struct vnic_adapter_receive_stats received;
 		struct vnic_adapter_stats s;
 		struct rte_eth_stats port;
 
@@ -260,7 +305,8 @@ static void table(const struct vnicd *d)
 		row1("  of unknown ids", s.cancels_unknown);
 		row1("  NBLs too late", s.too_late);
 		row1("hung, and was reset", s.hung);
-		receive_rows(d->adapter[i].adapter);
+		vnic_adapter_receive_stats_get(d->adapter[i].adapter, &received);
+		receive_rows(&received);
 	}
 	gone_rows(d);
 	printf("\n%-22s %14s %14s %14s %14s\n", "face", "received", "sent", "aborted", "dropped");
@@ -268,10 +314,11 @@ static void table(const struct vnicd *d)
 		struct vnic_face_stats f;
 
 		vnic_face_stats_get(d->face[i].face, &f);
-		printf("  %-20s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 "\n",
-		       d->conf.face[i].name, f.received, f.sent, f.aborted, f.dropped);
+		face_row(d->conf.face[i].name, &f);
 		id_rows(&d->conf.face[i], &f);
 	}
+	if (d->gone.nb_faces != 0)
+		face_row("(removed)", &d->gone.face);
 	faces_up(d);
 	shares(d);
 }

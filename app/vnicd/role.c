@@ -90,7 +90,7 @@ enum role roles_of_peer(const struct roles *r, int fd, uint32_t *user)
 		return ROLE_NONE;
 	*user = peer.uid;
 	if (peer.uid == 0 || peer.uid == geteuid())
-		return ROLE_OPERATOR;
+		return ROLE_OWNER;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &bytes) != 0)
 		bytes = 0; /* they are too many, or the kernel is old: its own group is known */
 	for (uint32_t i = 0; i < r->nb; i++)

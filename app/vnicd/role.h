@@ -15,7 +15,8 @@
 
 #define ROLES_MAX 32 /* users and groups named */
 
-enum role { ROLE_NONE, ROLE_READER, ROLE_OPERATOR };
+/* The owner is root or vnicd's own user: what vnicd may do to files, he may without it. */
+enum role { ROLE_NONE, ROLE_READER, ROLE_OPERATOR, ROLE_OWNER };
 
 struct roles {
 	uint32_t nb;

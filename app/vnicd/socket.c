@@ -109,7 +109,7 @@ static bool may_change(struct socket_client *c, const char *what)
 {
 	char why[COMMAND_WHY];
 
-	if (c->role == ROLE_OPERATOR)
+	if (c->role >= ROLE_OPERATOR)
 		return true;
 	snprintf(why, sizeof(why), "%s: you may ask, not change: control_operators does not name user %u",
 		 what, c->user);
@@ -124,6 +124,7 @@ static void ask(struct vnicd *d, struct socket_client *c, const struct query *qu
 
 	if (query->changes && !may_change(c, query->name))
 		return;
+	d->asker = (struct vnicd_asker){.owner = c->role == ROLE_OWNER, .user = c->user};
 	query_run(d, query, words, &a);
 	tell(c, &a);
 }
@@ -258,7 +259,7 @@ static struct socket_client *place_for(struct vnicd_socket *s, enum role role)
 			place = &s->client[i];
 			left++;
 		}
-	return role == ROLE_OPERATOR || left > FOR_OPERATORS ? place : NULL;
+	return role >= ROLE_OPERATOR || left > FOR_OPERATORS ? place : NULL;
 }
 
 static void welcome(struct vnicd_socket *s)

@@ -58,11 +58,19 @@ struct vnicd_lcore {
 	_Atomic uint64_t rounds;
 };
 
-/* What became of adapters that are no more. */
+/* What was received for a face, packets. */
+struct vnicd_up {
+	uint64_t received, delivered, queue_full, no_memory, dropped;
+};
+
+/* What became of adapters and faces that are no more. */
 struct vnicd_gone {
 	uint32_t nb_adapters, nb_faces;
 	bool unbalanced; /* the account of one, which was said */
 	struct vnic_adapter_stats stats;
+	struct vnic_adapter_receive_stats receive;
+	struct vnic_face_stats face;
+	struct vnicd_up up;
 	struct vnic_histogram latency[VNIC_LATENCIES];
 	/* those of which a port below has packets still, to be destroyed later */
 	struct vnic_adapter *adapter[CONF_ADAPTERS_MAX];
@@ -73,6 +81,12 @@ struct vnicd_plan;
 struct vnicd_socket;
 struct vnicd_peers;
 struct vnicd_capture;
+
+/* Who asks at the control socket. */
+struct vnicd_asker {
+	bool owner; /* root or vnicd's own user */
+	uint32_t user;
+};
 
 struct vnicd {
 	struct conf conf;
@@ -91,6 +105,7 @@ struct vnicd {
 	struct relays *relays; /* NULL: no memif port */
 	struct vnicd_peers *peers;
 	struct vnicd_capture *capture; /* NULL: there was none */
+	struct vnicd_asker asker; /* main thread, while it answers what changes something */
 	char why[VNICD_LINE]; /* the line of the step that failed */
 };
 
@@ -171,6 +186,8 @@ int vnicd_peers_open(struct vnicd *d);
 int vnicd_peers_add_face(struct vnicd *d, struct vnicd_face *f);
 void vnicd_peers_add_adapter(struct vnicd *d, uint32_t first);
 void vnicd_peers_remove(struct vnicd *d, uint16_t port);
+/* An adapter that goes: it may have shared the port of one that stays. */
+void vnicd_peers_forget(struct vnicd *d, const struct vnic_adapter *adapter);
 /* The daemon's adapters and faces have moved. */
 void vnicd_peers_follow(struct vnicd *d);
 /* When no lcore polls. */
@@ -200,6 +217,7 @@ void vnicd_telemetry_stop(struct vnicd *d);
 void vnicd_report_progress(struct vnicd *d, uint64_t second);
 /* An adapter that nobody polls is about to be destroyed: keep its counts. */
 void vnicd_report_keep(struct vnicd *d, uint32_t adapter);
+void vnicd_report_keep_face(struct vnicd *d, const struct vnic_face *face);
 /* Tables, histogram, the report's files, the account as the last line; true when it
  * balances. */
 bool vnicd_report_final(struct vnicd *d);

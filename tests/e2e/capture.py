@@ -8,6 +8,7 @@ import glob
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -203,6 +204,18 @@ def case_refused():
     d.end()
 
 
+def case_large():
+    """So does the most that a file may have here (ulimit -f)."""
+    d = Daemon(NULL)
+    resource.prlimit(d.process.pid, resource.RLIMIT_FSIZE, (1 << 18, 1 << 18))
+    d.ask("capture start " + FILE)
+    until(lambda: d.ask("capture status")["capture"] == "failed", "it does not end", alive=[d.process])
+    assert "File too large" in open(WORK + "/err").read()
+    sent = d.stats()["sent_packets"]
+    until(lambda: d.stats()["sent_packets"] > sent, "traffic does not go on", alive=[d.process])
+    d.end()
+
+
 def case_full():
     """A full disk ends the capture with one line; traffic goes on."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -265,6 +278,17 @@ def case_dumpcap():
             print("dpdk-dumpcap:", n, "packets")
             assert n >= 200, (n, said)
             os.unlink(FILE)
+        # it would not know that its port has gone
+        p = subprocess.Popen(["dpdk-dumpcap", "--file-prefix=" + PREFIX, "-i", "net_null1", "-w", FILE], cwd=WORK,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        hosts.started.append(p)
+        until(lambda: os.path.exists(FILE) and os.path.getsize(FILE) > 20000, "dumpcap captures nothing")
+        with open(WORK + "/c.ini", "a") as f:
+            f.write("burst = 8\n")
+        assert "dpdk-dumpcap or dpdk-pdump looks at it" in d.ask("reload")["error"]
+        p.send_signal(signal.SIGINT)
+        p.wait(30)
+        until(lambda: d.ask("reload").get("removed") == 1, lambda: d.ask("reload"))
     finally:
         finish(d)
 

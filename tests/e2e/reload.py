@@ -173,7 +173,10 @@ def case_broken():
             (second.replace("2k", "5k").replace(FLOOD % "b", "net_pcap_b,rx_pcap=/nix/da"),
              "face b: port net_pcap_b,rx_pcap=/nix/da: no such device"),
             (second.replace("2k", "5k").replace(FLOOD % "b", "net_nix0"), "face b: port net_nix0: no such device"),
-            (second.replace(FLOOD % "b", "net_virtio_user0,path=%s/vu,server=1" % WORK), "waits in its driver")):
+            (second.replace(FLOOD % "b", "net_virtio_user0,path=%s/vu,server=1" % WORK), "waits in its driver"),
+            (second + adapter("below", "net_virtio_user0,path=%s/vu,server=1" % WORK), "adapter below: .*waits in its"),
+            # of an adapter that stands: it would be removed first
+            (good.replace("packets_per_s = 2k", "lcore = 99"), "adapter wire: lcore = 99 is not an lcore of EAL")):
         d.write(bad)
         d.refuses("reload", pattern)
         said = words().count("reload refused")
@@ -256,6 +259,9 @@ def case_adapters():
     print(out.splitlines()[-1])
     gone = dict(re.findall(r"  (\w+) +\d+ +(\d+)\n", out.split("adapters removed")[1]))
     assert int(gone["sent"]) == account["sent"] - n and int(gone["aborted"]) > 4000, (gone, account)
+    of_faces = [int(x) for x in re.search(r"  \(removed\) +(\d+) +(\d+) +(\d+) +(\d+)\n", out).groups()]
+    # of adapters a layer and what is below have counted the same
+    assert of_faces[0] == sum(of_faces[1:]) and of_faces[2:] == [int(gone["aborted"]), 0], (of_faces, gone)
     assert frames(WORK + "/wire.pcap")[1] == list(range(n))
     assert frames(WORK + "/c.pcap")[0] > 0
 

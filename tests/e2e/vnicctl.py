@@ -310,6 +310,19 @@ def case_roles():
     d = Daemon("control_readers = daemon, %d\ncontrol_operators = root, @%d\n" % (NOBODY, NOBODY) + SLOW)
     assert "Paused" in ask("pause", "a", user=NOBODY, code=0)
     assert "neither" in ask("list", user=OTHER, code=4)
+    # vnicd's rights on files are not an operator's
+    line = lambda words, code: ask("ask", words, user=NOBODY, code=code)
+    assert "it names none" in line("capture start %s/x.pcapng" % WORK, 2) and not os.path.exists(WORK + "/x.pcapng")
+    assert "root or vnicd's user may set it" in line("set vnicd.report " + WORK, 2)
+    d.stop()
+    os.mkdir(WORK + "/captures")
+    d = Daemon("control_operators = @%d\ncaptures = %s/captures/\n" % (NOBODY, WORK) + SLOW)
+    for path in "/x", "/captures", "/captures/", "/captures/../x", "/captures/a/x", "/capturesx/x":
+        assert "name a file in the folder" in line("capture start %s%s" % (WORK, path), 2)
+    line("capture start %s/captures/x" % WORK, 0)
+    line("capture stop", 0)
+    assert os.stat(WORK + "/captures/x").st_uid == NOBODY
+    d.ask("capture start %s/own" % WORK)
     d.stop()
     base = "[vnicd]\ncontrol = %s\n%%s\n%s" % (CONTROL, SLOW)
     refused(base % "control_operators = root, nobody-here", "control_operators = .*no user 'nobody-here' here: name")
