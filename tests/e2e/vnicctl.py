@@ -232,31 +232,48 @@ def case_refused():
 
 
 class Fake:
-    """A daemon with one adapter, a, and one answer to all else; None: it hangs up."""
+    """A daemon that answers what a function says to a line; or it has one adapter, a, and one answer to all
+    else. None: it hangs up."""
 
     def __init__(self, answer):
-        self.answer = answer
+        self.answer = answer if callable(answer) else lambda line: {"adapters": ["a"]} if line == "list" else answer
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(CONTROL)
         self.socket.listen()
 
     def serve(self):
-        s = self.socket.accept()[0]
-        with s, s.makefile("r") as lines:
-            for line in lines:
-                answer = {"adapters": ["a"]} if line == "list\n" else self.answer
-                if answer is None:
-                    return
-                s.sendall(json.dumps(answer).encode() + b"\n")
+        while True:
+            try:
+                s = self.socket.accept()[0]
+            except OSError:  # the end
+                return
+            with s, s.makefile("r") as lines:
+                for line in lines:
+                    answer = self.answer(line[:-1])
+                    if answer is None:
+                        break
+                    try:
+                        s.sendall(json.dumps(answer).encode() + b"\n")
+                    except OSError:  # it has gone
+                        break
 
     def __enter__(self):
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
 
     def __exit__(self, *_):
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.thread.join(10)
         self.socket.close()
         os.unlink(CONTROL)
+
+
+def case_reloads():
+    """What it makes of counts; and adapters that come, go and begin again while it looks."""
+    share = {"received": 100, "sent": 40, "aborted": 20, "rejected": 10, "dropped": 25}
+    said = {"list": {"adapters": []}, "faces": {"faces": ["f"]}, "share f": share, "peer f": {"here": 1}}
+    with Fake(lambda line: said.get(line, {"error": "no"})):
+        assert of_json("stats", "f")["f"]["queued"] == 5
 
 
 def case_interrupt():
