@@ -274,6 +274,35 @@ def case_reloads():
     said = {"list": {"adapters": []}, "faces": {"faces": ["f"]}, "share f": share, "peer f": {"here": 1}}
     with Fake(lambda line: said.get(line, {"error": "no"})):
         assert of_json("stats", "f")["f"]["queued"] == 5
+    keys = [k + "_packets" for k in ("accepted", "sent", "aborted", "rejected", "queued")] + ["cancels", "too_late"]
+
+    def daemon(names, counts, **more):
+        """Lists these names, one after the other, and has these counts of each; else what is more."""
+        def answer(line):
+            what, _, who = line.partition(" ")
+            if what == "list":
+                return {"adapters": next(names)}
+            if line in ("faces", "show"):
+                return {"faces": [], "version": "0", "pid": 1}
+            if who not in counts:
+                return {"error": "no such adapter; list names them"}
+            return dict.fromkeys(keys, next(counts[who])) if what == "stats" else more[what]
+        return Fake(answer)
+
+    # of the names listed one is no adapter any more; a begins again, b comes, a goes
+    with daemon(iter([["a", "gone"]] * 2 + [["a", "b"], ["b"]]), {"a": iter((1000, 10)), "b": iter((5, 7))}):
+        p = subprocess.run([CTL, "--json", "stats", "--watch", "0.1", "--count", "2"], capture_output=True, text=True,
+                           env=ENV, timeout=60)
+    rows = [json.loads(line) for line in p.stdout.splitlines()]
+    assert p.returncode == 0 and [r["adapter"] for r in rows] == ["a", "b"], p
+    for r, grown in zip(rows, (10, 2)):
+        assert all(abs(v * r["seconds"] - grown) < 0.1 for v in r["per_second"].values()), rows
+    more = {"show": {"state": "Running", "faces": []}, "histogram": {"low_ns": [], "high_ns": [], "counts": [], "max_ns": 0}}
+    with daemon(iter([["a", "gone"]] * 2), {"a": iter((1000, 10))}, **more):
+        text = ctl("top", "--interval", "0.1", "--count", "1")
+    assert re.search(r"(?m)^a +Running +10 +[1-9]", text) and "gone" not in text, text
+    with daemon(iter([["a", "gone"]]), {"a": iter(())}, show=dict(more["show"], adapter="a", port="x")):
+        assert "gone" not in ctl("list")
 
 
 def case_interrupt():
