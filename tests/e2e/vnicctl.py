@@ -316,6 +316,59 @@ def case_reloads():
         assert "gone" not in ctl("list")
 
 
+def case_capture():
+    """A capture that vnicctl waits for ends with it, whatever ends it, and it says how."""
+    path, line = WORK + "/x.pcapng", [CTL, "capture", WORK + "/x.pcapng"]
+    d = Daemon(WIRE)
+    status = lambda: d.ask("capture status")["capture"]
+
+    def begin(**more):
+        p = subprocess.Popen(line, env=ENV, stderr=subprocess.PIPE, text=True, **{"stdout": subprocess.PIPE, **more})
+        hosts.started.append(p)
+        return p
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        p = begin()
+        assert p.stdout.readline().startswith("capturing into")
+        until(lambda: status() == "on", "it does not begin")
+        p.send_signal(number)
+        out, err = p.communicate(timeout=60)
+        assert p.returncode == 0 and re.search(r"(?m)^capture +off$", out) and status() == "off", (number, p, out, err)
+    reader, writer = os.pipe()  # that nobody reads
+    os.close(reader)
+    p = begin(stdout=writer)
+    os.close(writer)
+    assert p.wait(60) == -signal.SIGPIPE and p.stderr.read() == "" and status() == "off", p
+    assert d.ask("capture status")["written"] >= 0 and os.path.getsize(path) > 0
+    for words in (("start", path, "--seconds", "5"), ("stop", "--seconds", "5"), ("status", "--snaplen", "9")):
+        assert "is for a capture that" in ctl("capture", *words, code=2) and status() == "off"
+    assert d.ask("capture start %s/other" % WORK)["capture"] == "on"
+    assert "one is on" in ctl("capture", path, code=1) and status() == "on", "another's is let alone"
+    assert d.ask("capture stop")["capture"] == "off"
+    p = begin()
+    assert p.stdout.readline()
+    d.stop()
+    assert "has gone away" in p.communicate(timeout=60)[1] and p.returncode == 3, p
+
+    # interrupted while `start` is not answered yet, and twice
+    now = {"capture": "off"}
+
+    def answer(said):
+        if said == "capture start " + path:
+            now.update(capture="on", file=path)
+            p.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+            p.send_signal(signal.SIGHUP)
+        elif said == "capture stop":
+            now["capture"] = "off"
+        return dict(now)
+
+    with Fake(answer):
+        p = begin()
+        out, err = p.communicate(timeout=60)
+        assert p.returncode == 0 and now["capture"] == "off", (p.returncode, out, err)
+
+
 def case_interrupt():
     """Ctrl-C of a drain that pends: cancelled in the daemon, and said."""
     d = Daemon(SLOW)
