@@ -381,6 +381,8 @@ void capture_status(struct vnicd *d, struct answer *a)
 	answer_u64(a, "lost", s.lost);
 	answer_u64(a, "written", s.written);
 	answer_u64(a, "bytes", atomic_load_explicit(&c->bytes, memory_order_relaxed));
+	if (error_of(c) != 0)
+		answer_text(a, "reason", strerror(error_of(c)));
 }
 
 static int read_start(struct vnicd *d, struct words *w, char *why, size_t len)

@@ -367,6 +367,27 @@ def case_capture():
         p = begin()
         out, err = p.communicate(timeout=60)
         assert p.returncode == 0 and now["capture"] == "off", (p.returncode, out, err)
+    # it ended by itself, another ended it, or began one of its own; Ctrl-C before the answer to `status`
+    for then, code, what in (({"capture": "failed", "reason": "disk"}, 1, "(?m)^reason +disk$"),
+                             ({"capture": "off"}, 0, "(?m)^capture +off$"),
+                             ({"capture": "on", "file": "/x"}, 1, "another client has ended it, and begun one into /x"),
+                             (None, 0, "(?m)^capture +off$")):
+        said = []
+
+        def answer(line):
+            said.append(line)
+            if line == "capture stop":
+                return {"capture": "off", "file": path}
+            if said.count("capture status") == 2 and then is None:
+                p.send_signal(signal.SIGINT)
+                time.sleep(0.3)
+            return {"capture": "on", "file": path, **(then or {} if said.count("capture status") > 1 else {})}
+
+        with Fake(answer):
+            p = begin()
+            out, err = p.communicate(timeout=60)
+        assert p.returncode == code and re.search(what, out + err), (then, p.returncode, out, err)
+        assert ("capture stop" in said) == (then is None), (then, said)
 
 
 def case_interrupt():
