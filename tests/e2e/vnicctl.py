@@ -233,6 +233,16 @@ def case_refused():
     assert json.loads(answer.stdout)["exit"] == answer.returncode == 2, answer
     d.stop()
     assert not os.path.exists(CONTROL)
+    # an adapter's name that could be an id
+    lines = []
+    verdict = {"adapter": "7", "status": "SUCCESS", "unknown": 1, "latency_ns": 0}
+    with Fake(lambda line: lines.append(line) or ({"adapters": ["7"]} if line == "list" else verdict)):
+        assert "say what of 7" in ctl("cancel", "7", code=2)
+        for words in (("8",), ("7", "8")):
+            ctl("cancel", *words, code=6)
+            assert lines[-1] == "cancel 7 8", lines
+        ctl("cancel", "7", "--flow", "udp 10.0.0.1 1 10.0.0.2 2", code=6)
+        assert lines[-1] == "cancel 7 flow udp 10.0.0.1 1 10.0.0.2 2", lines
     # a daemon that says what a test cannot bring about at will, or dies
     for said, code, what in (
             ({"operation": "cancel", "adapter": "a", "status": "SUCCESS", "state": "Running", "aborted_nbls": 2,
