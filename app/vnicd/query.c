@@ -517,8 +517,9 @@ static void set(struct vnicd *d, struct words *w, struct answer *a)
 	value = w->rest != NULL ? w->rest + strspn(w->rest, " \t") : "";
 	w->now = NULL;
 	if (dot == NULL || *value == '\0')
-		answer_error(a, "set: write set SECTION.KEY VALUE, as set adapter a0.packets_per_s 1000");
-	else if (change_set(d, section, key, value, why, sizeof(why)) != 0)
+		answer_error(a, "set: write set SECTION.KEY VALUE, as set adapter a0.packets_per_s 1000; \"\" is "
+			     "no value");
+	else if (change_set(d, section, key, strcmp(value, "\"\"") == 0 ? "" : value, why, sizeof(why)) != 0)
 		answer_error(a, "%s", why);
 	else {
 		answer_begin(a, ANSWER_DICT, NULL);

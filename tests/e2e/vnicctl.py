@@ -174,6 +174,11 @@ def case_live():
     assert of_json("set", "wire.packets_per_s=5000")["status"] == "SUCCESS"
     assert of_json("show", "wire")["packets_per_s"] == 5000
     assert "did you mean" in ctl("set", "wire.packet_per_s", "1", code=2)
+    for words in (("vnicd.report=/tmp/a=b, c",), ("vnicd.report", "/tmp/a=b,", "c"), ("vnicd.report", "=", "/tmp/a=b, c")):
+        assert ctl("set", *words) == "vnicd.report = /tmp/a=b, c\n" and of_json("show")["report"] == "/tmp/a=b, c"
+    assert ctl("set", "vnicd.report", "") == "vnicd.report = \n" and of_json("show")["report"] == ""
+    assert ctl("set", "vnicd.report", "/tmp") and ctl("set", "vnicd.report=") and of_json("show")["report"] == ""
+    assert "has no value" in ctl("set", "wire.packets_per_s", "", code=2)
     ctl("set", "wire.packets_per_s", "many", code=2)
     assert ctl("log", "lib.eal", "debug") == "log.lib.eal = debug\n" and of_json("log", "lib.eal")["lib.eal"] == "debug"
     ctl("log", "lib.eal", "loud", code=2)
@@ -224,6 +229,8 @@ def case_refused():
     says("at most 255 characters", "ask", "x" * 300)
     says("printable", "ask", "list\npause wire")
     says("write SECTION.KEY VALUE", "set", "pace")
+    says("write SECTION.KEY VALUE", "set", "vnicd.report")
+    says("write set SECTION.KEY VALUE", "ask", "set", "vnicd.report")
     says("a file's name has no blanks", "capture", "/tmp/a b.pcapng")
     says("completion, verdict or walk", "ask", "histogram", "wire", "sideways")
     says("too many words", "ask", "list", "x")
