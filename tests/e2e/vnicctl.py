@@ -161,7 +161,16 @@ def case_operations():
     assert of_json("restart", "a")["state"] == "Running"
     said = waiter.communicate(timeout=30)[0]
     assert re.search("aborted [1-9]", said) and waiter.returncode in (0, 5), (said, waiter.returncode)
-    assert "now Halted" in ctl("stop", "a") and "NOT_STARTED" in ctl("pause", "a", code=1)
+    # a stop ends what waits: the one in vnicd, and the one that asks again and again
+    before = d.ask("stats a")["cancels_unknown"]
+    waiters = [subprocess.Popen([CTL, *words], env=ENV, text=True, stdout=subprocess.PIPE) for words in (
+        ("drain", "a", "--timeout", "60"), ("cancel", "a", "0x1234", "--wait", "60"))]
+    hosts.started.extend(waiters)
+    until(lambda: d.ask("stats a")["cancels_unknown"] > before + 5 and d.ask("state a")["operations"], "they do not wait")
+    assert "now Halted" in ctl("stop", "a")
+    for p, status in zip(waiters, ("CANCELLED", "REDIRECTOR_NOT_STARTED")):
+        assert status in p.communicate(timeout=30)[0] and p.returncode == 7, (p, status)
+    assert "NOT_STARTED" in ctl("pause", "a", code=1)
     assert of_json("start", "a")["state"] == "Running"
     d.stop()
 
