@@ -238,6 +238,16 @@ void answer_error(struct answer *a, const char *format, ...)
 	answer_text(a, "error", why);
 }
 
+void answer_error_failed(struct answer *a)
+{
+	answer_text(a, "kind", "failed");
+}
+
+void answer_error_busy(struct answer *a)
+{
+	answer_text(a, "kind", "busy");
+}
+
 bool answer_failed(const struct answer *a)
 {
 	return a->failed;

@@ -51,8 +51,11 @@ void answer_text(struct answer *a, const char *name, const char *text);
 /* A dictionary or a list as an entry of the dictionary, and its end. */
 void answer_inner(struct answer *a, enum answer_kind kind, const char *name);
 void answer_inner_end(struct answer *a);
-/* An error, instead of what was said so far. */
+/* An error, instead of what was said so far: the words are wrong, or name what is not there. */
 void answer_error(struct answer *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* It is another one: what was asked for could not be done, or not now. */
+void answer_error_failed(struct answer *a);
+void answer_error_busy(struct answer *a);
 /* Is it an error, so far? */
 bool answer_failed(const struct answer *a);
 /* The end; the text is a whole line then, without the newline. */

@@ -111,7 +111,7 @@ static int open_file(struct vnicd_capture *c, const char *path, char *why, size_
 	if (c->fd < 0) {
 		snprintf(why, len, "capture: %s: %s; name a file that vnicd may write", path,
 			 strerror(errno));
-		return -1;
+		return -EIO;
 	}
 	if (fstat(c->fd, &st) != 0 || !S_ISREG(st.st_mode))
 		cause = "no regular file";
@@ -123,7 +123,7 @@ static int open_file(struct vnicd_capture *c, const char *path, char *why, size_
 		return 0;
 	snprintf(why, len, "capture: %s: %s; name another file, or remove it", path, cause);
 	close(c->fd);
-	return -1;
+	return -EIO;
 }
 
 /* The faces' pollers let go of it; all lcores poll. */
@@ -151,7 +151,7 @@ static int add_faces(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, 
 		if (rc != 0) {
 			snprintf(why, len, "capture: face %s: %s; give EAL more memory (-m MIB), or a "
 				 "smaller snaplen", f->name, strerror(-rc));
-			return -1;
+			return -ENOMEM;
 		}
 		n++;
 	}
@@ -159,7 +159,7 @@ static int add_faces(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, 
 		return 0;
 	snprintf(why, len, "capture: no face sends by it; name an adapter that has faces, or none for "
 		 "all");
-	return -1;
+	return -EINVAL;
 }
 
 /* A capture of the faces, and its thread; on failure none, and the file stays open. */
@@ -173,7 +173,7 @@ static int begin(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, uint
 	if (c->capture == NULL) {
 		snprintf(why, len, "capture: %s; give EAL more memory (-m MIB)",
 			 rte_strerror(rte_errno));
-		return -1;
+		return -ENOMEM;
 	}
 	atomic_init(&c->bytes, 0);
 	atomic_init(&c->error, 0);
@@ -182,16 +182,18 @@ static int begin(struct vnicd *d, struct vnicd_capture *c, int64_t adapter, uint
 	rc = add_faces(d, c, adapter, why, len);
 	if (rc == 0) {
 		rc = rte_ctrl_thread_create(&c->thread, "vnic-capture", NULL, write_out, c);
-		if (rc != 0)
+		if (rc != 0) {
 			snprintf(why, len, "capture: its thread: %s; end some programs",
 				 strerror(abs(rc)));
+			rc = -ENOMEM;
+		}
 	}
 	if (rc == 0)
 		return 0;
 	let_go(d, c);
 	vnic_capture_destroy(c->capture);
 	c->capture = NULL;
-	return -1;
+	return rc;
 }
 
 static int find_adapter(const struct vnicd *d, const char *name, int64_t *index, char *why, size_t len)
@@ -205,7 +207,7 @@ static int find_adapter(const struct vnicd *d, const char *name, int64_t *index,
 	if (*index >= 0)
 		return 0;
 	snprintf(why, len, "capture: %.24s: no such adapter; list names them", name);
-	return -1;
+	return -EINVAL;
 }
 
 /* It is shown in an answer, as it is. */
@@ -236,24 +238,25 @@ int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32
 {
 	struct vnicd_capture *c = d->capture;
 	int64_t index;
+	int rc;
 
 	if (c != NULL && c->capture != NULL) {
 		snprintf(why, len, "capture: one is on, into %s; capture stop ends it", c->path);
-		return -1;
+		return -EBUSY;
 	}
 	if (strlen(path) >= CAPTURE_PATH || !shows(path)) {
 		snprintf(why, len, "capture: FILE has up to %d characters, plain ones",
 			 CAPTURE_PATH - 1);
-		return -1;
+		return -EINVAL;
 	}
 	if (!may_write(d, path)) {
 		snprintf(why, len, "capture: %s: as an operator name a file in the folder that [vnicd] captures = "
 			 "... names%s%s", path, d->conf.global.captures[0] != '\0' ? ", " : "; it names none",
 			 d->conf.global.captures);
-		return -1;
+		return -EINVAL;
 	}
 	if (find_adapter(d, adapter, &index, why, len) != 0)
-		return -1;
+		return -EINVAL;
 	if (c == NULL) {
 		c = d->capture = calloc(1, sizeof(*c));
 		if (c != NULL)
@@ -261,22 +264,24 @@ int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32
 	}
 	if (c == NULL || c->buffer == NULL) {
 		snprintf(why, len, "capture: no memory; end some programs");
-		return -1;
+		return -ENOMEM;
 	}
-	if (open_file(c, path, why, len) != 0)
-		return -1;
+	rc = open_file(c, path, why, len);
+	if (rc != 0)
+		return rc;
 	/* it is the operator's, to be read */
 	if (c->made && !d->asker.owner && fchown(c->fd, d->asker.user, (gid_t)-1) != 0)
 		say(SAY_WARNING, "capture %s: user %u cannot be given it: %s; as root: chown %u %s", path,
 		    d->asker.user, strerror(errno), d->asker.user, path);
-	if (begin(d, c, index, snaplen, why, len) == 0) {
+	rc = begin(d, c, index, snaplen, why, len);
+	if (rc == 0) {
 		snprintf(c->path, sizeof(c->path), "%s", path);
 		return 0;
 	}
 	close(c->fd);
 	if (c->made)
 		unlink(path);
-	return -1;
+	return rc;
 }
 
 /* ---- end ---- */
@@ -323,19 +328,19 @@ int capture_stop(struct vnicd *d, char *why, size_t len)
 
 	if (c == NULL || c->capture == NULL) {
 		snprintf(why, len, "capture: none is on; capture start FILE begins one");
-		return -1;
+		return -ENOENT;
 	}
 	c->ending = true;
 	let_go(d, c);
 	if (!wait_finished(d, c, STOP_MS)) {
 		snprintf(why, len, "capture: %s is still being written; capture status tells when it "
 			 "ends", c->path);
-		return -1;
+		return -EBUSY;
 	}
 	if (error_of(c) == 0)
 		return 0;
 	snprintf(why, len, "capture: %s: %s: its end is missing", c->path, strerror(error_of(c)));
-	return -1;
+	return -EIO;
 }
 
 void vnicd_capture_poll(struct vnicd *d)
@@ -400,6 +405,8 @@ void capture_status(struct vnicd *d, struct answer *a)
 	answer_u64(a, "lost", s.lost);
 	answer_u64(a, "written", s.written);
 	answer_u64(a, "bytes", atomic_load_explicit(&c->bytes, memory_order_relaxed));
+	if (error_of(c) != 0)
+		answer_text(a, "reason", strerror(error_of(c)));
 }
 
 static int read_start(struct vnicd *d, struct words *w, char *why, size_t len)
@@ -417,28 +424,28 @@ static int read_start(struct vnicd *d, struct words *w, char *why, size_t len)
 		    snaplen > SNAPLEN_MAX) {
 			snprintf(why, len, "capture: snaplen is a number from %d to %d", SNAPLEN_MIN,
 				 SNAPLEN_MAX);
-			return -1;
+			return -EINVAL;
 		}
 		words_next(w);
 	}
 	if (path == NULL || w->now != NULL) {
 		snprintf(why, len, "capture: capture start FILE [ADAPTER] [snaplen N]");
-		return -1;
+		return -EINVAL;
 	}
 	return capture_start(d, path, adapter, (uint32_t)snaplen, why, len);
 }
 
 int capture_ask(struct vnicd *d, struct words *w, struct answer *a, char *why, size_t len)
 {
-	int rc = -1;
+	int rc = -EINVAL;
 
 	snprintf(why, len, "capture: the words are %s", CAPTURE_WORDS);
 	if (words_take(w, "start"))
 		rc = read_start(d, w, why, len);
 	else if (words_take(w, "stop"))
-		rc = w->now == NULL ? capture_stop(d, why, len) : -1;
+		rc = w->now == NULL ? capture_stop(d, why, len) : -EINVAL;
 	else if (words_take(w, "status"))
-		rc = w->now == NULL ? 0 : -1;
+		rc = w->now == NULL ? 0 : -EINVAL;
 	if (rc == 0)
 		capture_status(d, a);
 	return rc;

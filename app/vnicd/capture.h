@@ -18,15 +18,18 @@ struct words;
 struct answer;
 
 /* Begin one, of all faces or of an adapter's; snaplen 0: the library's. The file is made, or is a
- * capture already and begins anew. 0, or -1 and one line in `why`. */
+ * capture already and begins anew. 0, or one line in `why` and -EINVAL for what was asked for, -EBUSY if
+ * one is on, -EIO for the file, -ENOMEM. */
 int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32_t snaplen, char *why,
 		  size_t len);
-/* End it, and wait for a while until all is in the file. 0, or -1 and one line in `why`. */
+/* End it, and wait for a while until all is in the file. 0, or one line in `why` and -ENOENT if none
+ * is on, -EBUSY while it is written still, -EIO if its end is missing. */
 int capture_stop(struct vnicd *d, char *why, size_t len);
 /* About the capture that is on, else about the last. */
 void capture_status(struct vnicd *d, struct answer *answer);
 
-/* A control line, CAPTURE_WORDS: 0 and its answer, or -1 and the cause in `why`. */
+/* A control line, CAPTURE_WORDS: 0 and its answer, or the cause in `why` and an error as above; -EINVAL
+ * for other words. */
 int capture_ask(struct vnicd *d, struct words *words, struct answer *answer, char *why, size_t len);
 
 /* Often: has it failed, or ended? */

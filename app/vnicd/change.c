@@ -175,7 +175,11 @@ int change_set(struct vnicd *d, const char *section, const char *key, const char
 	if (o == NULL || !change_is_live((int)(p.kind - conf_kinds), key))
 		return refuse_key(d, p.kind, key, why, len);
 	vnicd_telemetry_keep_out(d);
-	cause = conf_option_set(o, values_of(d, &p), value);
+	cause = NULL;
+	if (*value == '\0' && o->type == CONF_TYPE_TEXT)
+		conf_option_default(o, values_of(d, &p)); /* as if it were left out */
+	else
+		cause = conf_option_set(o, values_of(d, &p), value);
 	vnicd_telemetry_let_in();
 	if (cause != NULL) {
 		snprintf(why, len, "%s = %.40s %s; allowed: %s", key, value, cause,

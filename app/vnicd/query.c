@@ -3,6 +3,7 @@
  */
 #include "query.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,6 +283,7 @@ static void latency(struct vnicd *d, struct words *w, struct answer *a)
 		return;
 	if (h == NULL) {
 		answer_error(a, "no memory for a histogram");
+		answer_error_busy(a);
 		return;
 	}
 	answer_begin(a, ANSWER_DICT, NULL);
@@ -355,6 +357,7 @@ static void histogram(struct vnicd *d, struct words *w, struct answer *a)
 	h = malloc(sizeof(*h));
 	if (h == NULL) {
 		answer_error(a, "no memory for a histogram");
+		answer_error_busy(a);
 		return;
 	}
 	vnic_adapter_latency(found->adapter, (enum vnic_latency)which, h);
@@ -433,6 +436,7 @@ static void peer(struct vnicd *d, struct words *w, struct answer *a)
 		return;
 	if (!vnicd_peer_stats(d, face->conf->name, &s)) {
 		answer_error(a, "face %s is not looked after yet; ask again", face->conf->name);
+		answer_error_busy(a);
 		return;
 	}
 	answer_begin(a, ANSWER_DICT, NULL);
@@ -486,9 +490,12 @@ static void id(struct vnicd *d, struct words *w, struct answer *a)
 static void capture(struct vnicd *d, struct words *w, struct answer *a)
 {
 	char why[COMMAND_WHY];
+	int rc = capture_ask(d, w, a, why, sizeof(why));
 
-	if (capture_ask(d, w, a, why, sizeof(why)) != 0)
+	if (rc != 0)
 		answer_error(a, "%s", why);
+	if (rc != 0 && rc != -EINVAL)
+		answer_error_failed(a);
 }
 
 /* SECTION.KEY VALUE, where SECTION may have two words */
@@ -510,8 +517,9 @@ static void set(struct vnicd *d, struct words *w, struct answer *a)
 	value = w->rest != NULL ? w->rest + strspn(w->rest, " \t") : "";
 	w->now = NULL;
 	if (dot == NULL || *value == '\0')
-		answer_error(a, "set: write set SECTION.KEY VALUE, as set adapter a0.packets_per_s 1000");
-	else if (change_set(d, section, key, value, why, sizeof(why)) != 0)
+		answer_error(a, "set: write set SECTION.KEY VALUE, as set adapter a0.packets_per_s 1000; \"\" is "
+			     "no value");
+	else if (change_set(d, section, key, strcmp(value, "\"\"") == 0 ? "" : value, why, sizeof(why)) != 0)
 		answer_error(a, "%s", why);
 	else {
 		answer_begin(a, ANSWER_DICT, NULL);
@@ -527,6 +535,7 @@ static void reload(struct vnicd *d, struct words *w, struct answer *a)
 	(void)w;
 	if (reload_run(d, &n, why, sizeof(why)) != 0) {
 		answer_error(a, "%s", why);
+		answer_error_failed(a);
 		return;
 	}
 	answer_begin(a, ANSWER_DICT, NULL);
@@ -560,6 +569,7 @@ static void log_types(struct vnicd *d, struct words *w, struct answer *a)
 	(void)d;
 	if (f == NULL) {
 		answer_error(a, "log: no memory");
+		answer_error_busy(a);
 		return;
 	}
 	rte_log_dump(f);

@@ -668,6 +668,7 @@ int reload_run(struct vnicd *d, struct reload_counts *counts, char *why, size_t 
 	int rc = -1;
 
 	*counts = (struct reload_counts){0};
+	snprintf(why, len, "no memory; free some");
 	if (r != NULL) {
 		*r = (struct reload){.d = d, .next = next, .why = why, .len = len,
 				     .ticket = vnic_ticket_create(-1)};

@@ -93,6 +93,17 @@ static void tell_error(struct socket_client *c, const char *why)
 	tell(c, &a);
 }
 
+/* Not now. */
+static void tell_busy(struct socket_client *c, const char *why)
+{
+	char text[LINE + ERROR_MORE];
+	struct answer a = answer_json(text, sizeof(text));
+
+	answer_error(&a, "%s", why);
+	answer_error_busy(&a);
+	tell(c, &a);
+}
+
 /* Its role does not allow it. */
 static void tell_needs(struct socket_client *c, const char *why, const char *role)
 {
@@ -141,7 +152,7 @@ static void operate(struct vnicd *d, struct socket_client *c, const struct comma
 	}
 	c->request = vnic_request_create(d->control);
 	if (c->request == NULL) {
-		tell_error(c, "no memory for a request; end some clients");
+		tell_busy(c, "no memory for a request; end some clients");
 		return;
 	}
 	c->cancelled = false;
@@ -244,7 +255,7 @@ static void turn_away(int fd, const char *why, const char *needs)
 	if (needs != NULL)
 		tell_needs(&c, why, needs);
 	else
-		tell_error(&c, why);
+		tell_busy(&c, why);
 	if (c.fd >= 0)
 		close(c.fd);
 }

@@ -193,7 +193,9 @@ def case_refused():
                         ("capture start %s snaplen 65535" % FILE, "more memory"),  # 512 MiB of buffers
                         ("capture start %s a snaplen 100 more" % FILE, "capture start FILE")):
         answer = d.ask(line)
-        assert list(answer) == ["error"] and re.search(cause, answer["error"]), (line, answer)
+        assert re.search(cause, answer["error"]), (line, answer)
+        words = re.search("the words are|: capture start FILE|no such adapter|up to|from 14 to", answer["error"])
+        assert answer.get("kind") == (None if words else "failed"), (line, answer)
         assert not os.path.exists(FILE), line
     assert open(WORK + "/letter").read() == "not a capture"
     assert d.ask("capture status") == {"capture": "off"}
@@ -233,7 +235,11 @@ def case_full():
     assert len(said) == 1 and "No space left on device" in said[0] and "traffic goes on" in said[0], said
     sent = d.stats()["sent_packets"]
     until(lambda: d.stats()["sent_packets"] > sent, "traffic does not go on")
+    assert d.ask("capture status")["reason"] == "No space left on device"
     assert "none is on" in d.ask("capture stop")["error"]
+    # who waits for it is told
+    p = run(hosts.ROOT + "/app/vnicctl/vnicctl", "--socket", hosts.CONTROL, "capture", disk + "/a")
+    assert p.returncode == 1 and re.search(r"(?m)^capture +failed$[^$]*^reason +No space left on device$", p.stdout), p
     assert d.ask("capture start " + FILE)["capture"] == "on"
     until(lambda: d.ask("capture status")["written"] > 100, "no capture after a failed one")
     d.end()

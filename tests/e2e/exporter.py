@@ -7,8 +7,10 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -214,6 +216,40 @@ def case_documented():
     assert p.returncode == 0, p
     page = ROOT + "/app/vnic-exporter/METRICS.md"
     assert p.stdout == open(page).read(), "%s > %s makes it anew" % (EXPORTER + " --metrics", page)
+
+
+class Stale:
+    """vnicd's telemetry at another path; its lists have an adapter and a face that are no more."""
+
+    def __init__(self, d):
+        d.query("list")  # connects
+        self.path, self.vnicd = WORK + "/stale", d.telemetry.getpeername()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.bind(self.path)
+        self.socket.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            client, vnicd = self.socket.accept()[0], socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with client, vnicd:
+                vnicd.connect(self.vnicd)
+                client.send(vnicd.recv(65536))
+                while question := client.recv(65536):
+                    vnicd.send(question)
+                    answer = json.loads(vnicd.recv(65536))
+                    if question == b"/vnic/list" or question == b"/vnic/faces,a":
+                        answer[question.decode().split(",")[0]].insert(0, "gone")
+                    client.send(json.dumps(answer).encode())
+
+
+def case_reload():
+    """What a reload has removed since it was listed is left out, and nothing else."""
+    d = Daemon(CONFIG)
+    names = lambda text: set(parse(text)[0])
+    p = run(*command("--once", "--socket", Stale(d).path))
+    assert p.returncode == 0 and names(p.stdout) == names(run(*command("--once")).stdout), p
+    hosts.Daemon.end(d)
 
 
 def case_restart():

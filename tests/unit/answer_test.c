@@ -130,6 +130,16 @@ static void errors(void **state)
 	answer_text(&a, "needs", "operator");
 	answer_end(&a);
 	assert_string_equal(text, "{\"error\":\"no \\\"x\\\"\",\"needs\":\"operator\"}");
+	a = answer_json(text, sizeof(text));
+	answer_error(&a, "no");
+	answer_error_failed(&a);
+	answer_end(&a);
+	assert_string_equal(text, "{\"error\":\"no\",\"kind\":\"failed\"}");
+	a = answer_json(text, sizeof(text));
+	answer_error(&a, "no");
+	answer_error_busy(&a);
+	answer_end(&a);
+	assert_string_equal(text, "{\"error\":\"no\",\"kind\":\"busy\"}");
 	a = answer_json(small, sizeof(small));
 	answer_error(&a, "%0100d", 0);
 	answer_end(&a);
