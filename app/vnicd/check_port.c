@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * check_port.c - what each port's driver wants: a device, an interface, the kernel's support, rights
  */
-#include "check.h"
+#include "check_port.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,30 +12,20 @@
 #include <unistd.h>
 
 #include "devargs.h"
+#include "interface.h"
 #include "place.h"
 
 #define CAPABILITY_NET_ADMIN 12
 #define CAPABILITY_NET_RAW 13
 #define CAPABILITY_SYS_ADMIN 21
-#define IFF_UP_BIT 1
-#define NO_SUCH -2 /* a number that no file has */
 
-/* One port of the configuration. */
-struct port {
-	const char *section; /* "face f0" */
-	const char *devargs;
-	const char *device; /* up to the first comma */
-	uint64_t queues;    /* that are asked of it */
-};
-
-static void add(struct check *c, const struct port *p, enum finding_severity severity,
-		const char *cause, const char *effect, const char *cure)
+void port_add(struct check *c, const struct port *p, enum finding_severity severity,
+	      const char *cause, const char *effect, const char *cure)
 {
 	findings_add(&c->f, severity, p->section, cause, effect, cure);
 }
 
-/* The command that runs it with other devargs of this port. */
-static const char *other_port(struct check *c, const struct port *p, const char *devargs)
+const char *port_other(struct check *c, const struct port *p, const char *devargs)
 {
 	return check_rerun(c, NULL,
 			   TEXT("--set %s",
@@ -47,7 +36,7 @@ static const char *other_port(struct check *c, const struct port *p, const char 
 /* Devargs with one word more. */
 static const char *with(struct check *c, const struct port *p, const char *word)
 {
-	return other_port(c, p, TEXT("%s,%s", p->devargs, word));
+	return port_other(c, p, TEXT("%s,%s", p->devargs, word));
 }
 
 /* ---- rights ---- */
@@ -76,50 +65,24 @@ static void check_rights(struct check *c, const struct port *p, uint32_t first, 
 		return;
 	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	program[n > 0 ? n : 5] = '\0';
-	add(c, p, FINDING_ERROR, TEXT("%s needs %s", p->device, lacking), "it does not open",
+	port_add(c, p, FINDING_ERROR, TEXT("%s needs %s", p->device, lacking), "it does not open",
 	    ROOT(TEXT("setcap %s+ep %s", lacking, QUOTE(program))));
 }
 
 /* ---- interfaces ---- */
 
-static bool is_up(const char *name)
-{
-	return (machine_number(0, "/sys/class/net/%s/flags", name) & IFF_UP_BIT) != 0;
-}
-
-/* The other end of a veth; false: it is none, or in another namespace. */
-static bool other_end(const char *name, char end[64])
-{
-	int64_t link = machine_number(NO_SUCH, "/sys/class/net/%s/iflink", name);
-	char path[MACHINE_PATH];
-	struct dirent *e;
-	DIR *dir;
-
-	if (link == machine_number(NO_SUCH, "/sys/class/net/%s/ifindex", name))
-		return false;
-	dir = opendir(machine_path(path, "/sys/class/net"));
-	end[0] = '\0';
-	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (e->d_name[0] != '.' && strcmp(e->d_name, name) != 0 &&
-		    machine_number(NO_SUCH, "/sys/class/net/%s/ifindex", e->d_name) == link)
-			snprintf(end, 64, "%.63s", e->d_name);
-	if (dir != NULL)
-		closedir(dir);
-	return end[0] != '\0';
-}
-
 static void check_carrier(struct check *c, const struct port *p, const char *name)
 {
 	const char *cause = TEXT("interface %s has no carrier", name);
-	char end[64];
+	char end[INTERFACE_NAME];
 
-	if (machine_number(1, "/sys/class/net/%s/carrier", name) != 0) {
-		add(c, p, FINDING_OK, TEXT("interface %s is up", name), "", "");
-	} else if (other_end(name, end)) {
-		add(c, p, FINDING_WARNING, TEXT("%s: its other end %s is down", cause, end),
+	if (interface_has_carrier(name)) {
+		port_add(c, p, FINDING_OK, TEXT("interface %s is up", name), "", "");
+	} else if (interface_other_end(name, end)) {
+		port_add(c, p, FINDING_WARNING, TEXT("%s: its other end %s is down", cause, end),
 		    "nothing moves", ROOT(TEXT("ip link set %s up", end)));
 	} else {
-		add(c, p, FINDING_WARNING, cause, "nothing moves until its other side is up",
+		port_add(c, p, FINDING_WARNING, cause, "nothing moves until its other side is up",
 		    TEXT("ip -details link show %s", name));
 	}
 }
@@ -127,32 +90,18 @@ static void check_carrier(struct check *c, const struct port *p, const char *nam
 /* Is it there, and up? False: it is not there. */
 static bool check_interface(struct check *c, const struct port *p, const char *name)
 {
-	if (!machine_has("/sys/class/net/%s", name)) {
-		add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
+	if (!interface_is_there(name)) {
+		port_add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
 		    ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up", QUOTE(name),
 			      name)));
 		return false;
 	}
-	if (!is_up(name))
-		add(c, p, FINDING_WARNING, TEXT("interface %s is down", name), "nothing moves",
+	if (!interface_is_up(name))
+		port_add(c, p, FINDING_WARNING, TEXT("interface %s is down", name), "nothing moves",
 		    ROOT(TEXT("ip link set %s up", name)));
 	else
 		check_carrier(c, p, name);
 	return true;
-}
-
-static bool has_default_route(const char *name)
-{
-	static char all[MACHINE_TEXT];
-	char *save = NULL, interface[64], destination[16];
-
-	machine_text(all, sizeof(all), "/proc/net/route");
-	for (char *line = strtok_r(all, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save))
-		if (sscanf(line, "%63s %15s", interface, destination) == 2 &&
-		    strcmp(interface, name) == 0 && strcmp(destination, "00000000") == 0)
-			return true;
-	return false;
 }
 
 /* Does the kernel have this kind of sockets? It may load a module for the first one. */
@@ -178,7 +127,7 @@ static void check_tap(struct check *c, const struct port *p)
 	char name[64];
 
 	if (!machine_has("/dev/net/tun")) {
-		add(c, p, FINDING_ERROR,
+		port_add(c, p, FINDING_ERROR,
 		    TEXT("%s needs /dev/net/tun, which is not there", p->device),
 		    "it does not open",
 		    ROOT("modprobe tun && mkdir -p /dev/net && "
@@ -187,10 +136,10 @@ static void check_tap(struct check *c, const struct port *p)
 	}
 	check_rights(c, p, 0, 1);
 	if (c->start || !devargs_value(p->devargs, "iface", name, sizeof(name)) ||
-	    !machine_has("/sys/class/net/%s", name) ||
+	    !interface_is_there(name) ||
 	    machine_has("/sys/class/net/%s/tun_flags", name))
 		return;
-	add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
+	port_add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
 	    "it does not open", with(c, p, TEXT("iface=%.11s-tap", name)));
 }
 
@@ -199,20 +148,11 @@ static void check_af_packet(struct check *c, const struct port *p)
 	char name[64] = "";
 
 	if (!has_sockets("PACKET", AF_PACKET))
-		add(c, p, FINDING_ERROR, "the kernel has no AF_PACKET sockets", "it does not open",
+		port_add(c, p, FINDING_ERROR, "the kernel has no AF_PACKET sockets", "it does not open",
 		    ROOT("modprobe af_packet"));
 	check_rights(c, p, 1, 1);
 	if (devargs_value(p->devargs, "iface", name, sizeof(name)))
 		check_interface(c, p, name);
-}
-
-static uint32_t rx_queues(const char *name)
-{
-	uint32_t n = 0;
-
-	while (machine_has("/sys/class/net/%s/queues/rx-%u", name, n))
-		n++;
-	return n;
 }
 
 static uint32_t number_of(const struct port *p, const char *key, uint32_t otherwise)
@@ -231,21 +171,21 @@ static void check_af_xdp(struct check *c, const struct port *p)
 
 	devargs_value(p->devargs, "iface", name, sizeof(name));
 	if (!has_sockets("XDP", AF_XDP))
-		add(c, p, FINDING_ERROR, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)",
+		port_add(c, p, FINDING_ERROR, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)",
 		    "it does not open",
-		    other_port(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
+		    port_other(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
 	check_rights(c, p, 0, 3);
 	if (name[0] == '\0' || !check_interface(c, p, name))
 		return;
-	if (wanted > rx_queues(name) && rx_queues(name) != 0)
-		add(c, p, FINDING_ERROR,
-		    TEXT("interface %s has %u queues, %u are asked for", name, rx_queues(name),
+	if (wanted > interface_rx_queues(name) && interface_rx_queues(name) != 0)
+		port_add(c, p, FINDING_ERROR,
+		    TEXT("interface %s has %u queues, %u are asked for", name, interface_rx_queues(name),
 			 wanted),
 		    "it does not open", ROOT(TEXT("ethtool -L %s combined %u", name, wanted)));
-	if (has_default_route(name))
-		add(c, p, FINDING_WARNING, TEXT("interface %s has the default route", name),
+	if (interface_has_default_route(name))
+		port_add(c, p, FINDING_WARNING, TEXT("interface %s has the default route", name),
 		    "net_af_xdp takes its packets: what the host itself receives there, ssh too, ends",
-		    other_port(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
+		    port_other(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
 }
 
 /* Where it is to listen. */
@@ -256,7 +196,7 @@ static void check_listening(struct check *c, const struct port *p, const char *k
 
 	if (rc == 0)
 		return;
-	add(c, p, FINDING_ERROR, TEXT("socket %s: %s; %s", path, place_error(rc), place_cure(rc)),
+	port_add(c, p, FINDING_ERROR, TEXT("socket %s: %s; %s", path, place_error(rc), place_cure(rc)),
 	    "it does not open", with(c, p, TEXT("%s=/tmp/%s.sock", key, p->device)));
 }
 
@@ -301,7 +241,7 @@ static void check_virtio_user(struct check *c, const struct port *p)
 		return;
 	if (strncmp(path, "/dev/", 5) == 0) {
 		if (!machine_has("%s", path))
-			add(c, p, FINDING_ERROR, TEXT("there is no %s", path), "it does not open",
+			port_add(c, p, FINDING_ERROR, TEXT("there is no %s", path), "it does not open",
 			    ROOT(strcmp(path, "/dev/vhost-net") == 0 ?
 					 "modprobe vhost_net" :
 					 "modprobe -a vhost_net vhost_vdpa"));
@@ -310,10 +250,10 @@ static void check_virtio_user(struct check *c, const struct port *p)
 	if (says(p, "server", "1", false))
 		check_listening(c, p, "path", path);
 	else if (!c->start && !listens(path))
-		add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
+		port_add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
 		    "it does not open", with(c, p, "server=1"));
 	if (!c->args.no_huge && !c->args.single_file)
-		add(c, p, FINDING_WARNING, "hugepages without --single-file-segments",
+		port_add(c, p, FINDING_WARNING, "hugepages without --single-file-segments",
 		    "the vhost side cannot map so many files, nothing moves",
 		    check_rerun(c, "--single-file-segments", NULL, NULL));
 }
@@ -327,7 +267,7 @@ static void check_memif(struct check *c, const struct port *p)
 	if (says(p, "socket-abstract", "no", false) && server)
 		check_listening(c, p, "socket", path);
 	if (!server && says(p, "zero-copy", "yes", false) && (c->args.no_huge || !c->args.single_file))
-		add(c, p, FINDING_ERROR,
+		port_add(c, p, FINDING_ERROR,
 		    TEXT("zero-copy=yes %s",
 			 c->args.no_huge ? "and --no-huge" : "without --single-file-segments"),
 		    "it does not open",
@@ -343,7 +283,7 @@ static void check_capture(struct check *c, const struct port *p)
 	    devargs_value(p->devargs, "rx_iface", name, sizeof(name)))
 		check_interface(c, p, name);
 	if (devargs_value(p->devargs, "rx_pcap", path, sizeof(path)) && access(path, R_OK) != 0)
-		add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
+		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
 		    TEXT("tcpdump -c 1000 -w %s", QUOTE(path)));
 	if (!devargs_value(p->devargs, "tx_pcap", path, sizeof(path)))
 		return;
@@ -351,80 +291,8 @@ static void check_capture(struct check *c, const struct port *p)
 	if (slash != NULL)
 		*slash = '\0';
 	if (slash != NULL && slash != path && access(path, W_OK | X_OK) != 0)
-		add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
+		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
 		    TEXT("mkdir -p %s", QUOTE(path)));
-}
-
-/* ---- PCI ---- */
-
-static const char *bind_command(struct check *c, const char *address)
-{
-	const char *device = TEXT("/sys/bus/pci/devices/%s", address);
-
-	return ROOT(TEXT(
-		"modprobe vfio-pci && echo vfio-pci > %s/driver_override "
-		"&& { test ! -e %s/driver || echo %s > %s/driver/unbind; } && echo %s > /sys/bus/pci/drivers_probe",
-		device, device, address, device, address));
-}
-
-/* Drivers of the kernel that stay, beside DPDK's. */
-static bool stays(const char *driver)
-{
-	return strncmp(driver, "mlx", 3) == 0 || strcmp(driver, "mana") == 0;
-}
-
-static void check_vfio(struct check *c, const struct port *p, const char *address)
-{
-	char group[32], mode[8], path[MACHINE_PATH];
-
-	if (!machine_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group", address)) {
-		machine_text(mode, sizeof(mode),
-			     "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
-		if (mode[0] != 'Y')
-			add(c, p, FINDING_ERROR, TEXT("%s is in no IOMMU group", address),
-			    "VFIO does not give it away",
-			    ROOT("echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
-				 "iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
-		else
-			add(c, p, FINDING_NOTICE, TEXT("%s has no IOMMU", address),
-			    "the device may write to any memory, which only root is allowed to give it",
-			    ROOT("echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
-				 "iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
-		return;
-	}
-	machine_path(path, "/dev/vfio/%s", group);
-	if (access(path, R_OK | W_OK) != 0)
-		add(c, p, FINDING_ERROR, TEXT("/dev/vfio/%s may not be used by this user", group),
-		    "it does not open",
-		    ROOT(TEXT("modprobe vfio-pci && chown %u:%u /dev/vfio/%s", geteuid(), getegid(),
-			      group)));
-	else
-		add(c, p, FINDING_OK,
-		    TEXT("%s is bound to vfio-pci, IOMMU group %s", address, group), "", "");
-}
-
-static void check_device(struct check *c, const struct port *p, const char *address)
-{
-	char driver[64] = "none";
-
-	if (c->args.no_pci)
-		add(c, p, FINDING_ERROR, "EAL's --no-pci hides it", "it does not open",
-		    check_rerun(c, NULL, NULL, "--no-pci"));
-	if (!machine_has("/sys/bus/pci/devices/%s", address)) {
-		add(c, p, FINDING_ERROR, TEXT("there is no PCI device %s", address),
-		    "it does not open", "lspci -D -d ::0200");
-		return;
-	}
-	machine_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver", address);
-	if (stays(driver) || strncmp(driver, "uio", 3) == 0 || strcmp(driver, "igb_uio") == 0)
-		add(c, p, FINDING_OK, TEXT("%s is bound to %s", address, driver), "", "");
-	else if (strcmp(driver, "vfio-pci") == 0)
-		check_vfio(c, p, address);
-	else
-		add(c, p, FINDING_ERROR,
-		    TEXT("%s is bound to %s, not to vfio-pci", address,
-			 strcmp(driver, "none") == 0 ? "no driver" : driver),
-		    "DPDK does not get it", bind_command(c, address));
 }
 
 /* ---- all ---- */
@@ -455,7 +323,7 @@ static void check_queues(struct check *c, const struct port *p)
 	for (size_t i = 0; i < RTE_DIM(known); i++)
 		if (devargs_driver(p->devargs, known[i].driver) &&
 		    number_of(p, known[i].key, 1) < p->queues)
-			add(c, p, FINDING_ERROR,
+			port_add(c, p, FINDING_ERROR,
 			    TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
 				 number_of(p, known[i].key, 1), p->queues),
 			    "it does not open",

@@ -39,8 +39,15 @@ def device(address, driver="vfio-pci", group="7", node=0):
     if driver:
         os.symlink("../drivers/" + driver, TREE + at + "/driver")
     if group:
-        os.symlink("../iommu_groups/" + group, TREE + at + "/iommu_group")
+        os.symlink("../../iommu_groups/" + group, TREE + at + "/iommu_group")
+        os.makedirs(TREE + "/sys/bus/pci/iommu_groups/%s/devices/%s" % (group, address))
         put("/dev/vfio/" + group)
+
+
+def nic(address, name, flags, deeper=""):
+    """An interface that the kernel's driver makes of a device."""
+    os.makedirs(TREE + "/sys/bus/pci/devices/%s%s/net/%s" % (address, deeper, name))
+    put("/sys/class/net/%s/flags" % name, flags)
 
 
 def nodes(cpus):
@@ -377,11 +384,89 @@ def case_pci():
     machine()
     device("0000:01:00.0", driver=None)
     found("error", "0000:01:00.0 is bound to no driver", config=pci)
-    machine()
-    device("0000:01:00.0", group=None)
-    found("error", "0000:01:00.0 is in no IOMMU group", config=pci, cure="intel_iommu=on")
+    for driver in ("uio_pci_generic", "igb_uio"):
+        machine()
+        os.chmod(TREE + "/dev/hugepages", 0o777)
+        os.chmod(TREE + "/var/run/dpdk", 0o777)
+        device("0000:01:00.0", driver=driver)
+        assert findings(look(pci)) == []
+        as_other("error", "is bound to %s, which only root may use" % driver, config=pci, cure="vnicd")
+
+
+def case_pci_iommu():
+    """What stands in VFIO's way is named before the driver: it cannot be bound until then."""
+    pci = adapter("0000:01:00.0")
+    cpu = "processor : 0\nvendor_id\t: %s"
+    for maker, words, more in (("GenuineIntel", "ro quiet", True), ("AuthenticAMD", "ro quiet", False),
+                               ("GenuineIntel", "ro intel_iommu=on", False)):
+        machine()
+        device("0000:01:00.0", driver="ixgbe", group=None)
+        os.makedirs(TREE + "/sys/class/iommu")
+        put("/proc/cpuinfo", cpu % maker)
+        put("/proc/cmdline", words)
+        f = findings(look(pci))
+        assert f[0]["severity"] == "error" and "enable_unsafe_noiommu_mode" in f[0]["cure"], f
+        assert "in no IOMMU group, the kernel has no IOMMU" in f[0]["cause"] and "any memory" in f[0]["effect"], f
+        assert [x["severity"] for x in f[1:]] == ["notice"] * more, (maker, words, f)
+        assert not more or "intel_iommu=on iommu=pt" in f[1]["cure"], f
+        assert "driver_override" not in json.dumps(f), f
+    put("/sys/class/iommu/dmar0/x")
+    found("error", "in no IOMMU group$", config=pci)
+    # with noiommu on the driver is next, then all is well for root
+    shutil.rmtree(TREE + "/sys/class/iommu/dmar0")
     put("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y")
+    f = findings(look(pci))
+    assert [x["severity"] for x in f] == ["notice", "error"] and "bound to ixgbe" in f[1]["cause"], f
+    shutil.rmtree(TREE + "/sys/bus/pci")
+    device("0000:01:00.0")
+    os.rename(TREE + "/dev/vfio/7", TREE + "/dev/vfio/noiommu-7")
+    put("/sys/bus/pci/iommu_groups/7/name", "vfio-noiommu")
     found("notice", "0000:01:00.0 has no IOMMU", config=pci)
+    status(capabilities=0x1000004000)
+    f = findings(look(pci))
+    assert any("noiommu-7 may be used by root only" in x["cause"] for x in f), f
+    put("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N")
+    found("error", "in no IOMMU group", config=pci)
+
+
+def case_pci_group():
+    """Others of its group that the kernel has."""
+    machine()
+    pci = adapter("0000:01:00.0")
+    for function, driver in enumerate(("vfio-pci", "vfio-pci", None, "pcieport", "pci-stub")):
+        device("0000:01:00.%d" % function, driver=driver)
+    assert findings(look(pci)) == []
+    device("0000:01:00.6", driver="snd_hda_intel")
+    f = found("error", r"IOMMU group 7 of 0000:01:00.0 is not viable: .* 0000:01:00.6 \(snd_hda_intel\)$", config=pci,
+              cure="echo 0000:01:00.6 > /sys/bus/pci/devices/0000:01:00.6/driver/unbind")
+    assert "01:00.1" not in f["cure"], f
+    device("0000:01:00.7", driver="igb")
+    nic("0000:01:00.7", "eth7", "0x1003")
+    f = found("error", "0000:01:00.7 .igb.", config=pci)
+    assert "eth7, which is up, and may cut this host off" in f["effect"] and "unbind" not in f["cure"], f
+
+
+def case_pci_in_use():
+    """No command is given that takes away what the host is reached by."""
+    for deeper in ("", "/virtio0"):
+        machine()
+        pci = adapter("0000:01:00.0")
+        device("0000:01:00.0", driver="ixgbe")
+        nic("0000:01:00.0", "eth2", "0x1002", deeper)
+        found("error", "is bound to ixgbe", config=pci, cure="driver/unbind")
+        put("/sys/class/net/eth2/flags", "0x1003")
+        f = found("error", "is bound to ixgbe", config=pci, cure="adapter a.port=net_af_packet_eth2,iface=eth2")
+        assert "interface eth2, which is up, and may cut this host off" in f["effect"], f
+        assert "unbind" not in f["cure"], f
+        put("/sys/class/net/eth2/flags", "0x1002")
+        put("/proc/net/route", "Iface\tDestination\neth2\t00000000")
+        f = findings(look(pci))[0]
+        assert "which has the default route" in f["effect"] and "unbind" not in f["cure"], f
+        put("/proc/net/route")
+        put("/proc/net/ipv6_route", " ".join(("0" * 32, "00", "0" * 32, "00", "fe80" + "0" * 28, "00000400",
+                                              "00000001", "00000000", "00000003", "    eth2")))
+        f = findings(look(pci))[0]
+        assert "which has the default route" in f["effect"] and "unbind" not in f["cure"], f
 
 
 def case_sockets():
