@@ -13,11 +13,11 @@
 
 #include "devargs.h"
 #include "need.h"
+#include "rights.h"
 
 #define KIB_PER_MIB 1024u
 #define NO_HUGE_MIB 64u /* what EAL takes without hugepages and -m */
 #define PAGE_KIB 2048u  /* those that are asked for */
-#define CAPABILITY_IPC_LOCK 14
 
 /* ---- what is needed ---- */
 
@@ -222,7 +222,7 @@ static void check_memlock(struct check *c, const struct need *n)
 	char text[128];
 	uint64_t limit;
 
-	if (who == NULL || machine_may(CAPABILITY_IPC_LOCK) ||
+	if (who == NULL || (rights_own() & RIGHT(CAP_IPC_LOCK)) ||
 	    !machine_line(text, sizeof(text), "Max locked memory", "/proc/self/limits") ||
 	    strncmp(text, "unlimited", 9) == 0)
 		return;

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "interface.h"
+#include "rights.h"
 
-#define CAPABILITY_SYS_RAWIO 17
 #define NOIOMMU "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 #define DEVICE "/sys/bus/pci/devices/%s"
 
@@ -221,7 +221,7 @@ static void check_noiommu_file(struct check *c, const struct port *p, const char
 	char path[MACHINE_PATH];
 
 	machine_path(path, "/dev/vfio/noiommu-%s", group);
-	if (access(path, R_OK | W_OK) != 0 || !machine_may(CAPABILITY_SYS_RAWIO))
+	if (access(path, R_OK | W_OK) != 0 || !(rights_own() & RIGHT(CAP_SYS_RAWIO)))
 		port_add(c, p, FINDING_ERROR,
 			 TEXT("/dev/vfio/noiommu-%s may be used by root only", group),
 			 "it does not open", ROOT(check_rerun(c, NULL, NULL, NULL)));

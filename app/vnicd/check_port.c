@@ -14,10 +14,7 @@
 #include "devargs.h"
 #include "interface.h"
 #include "place.h"
-
-#define CAPABILITY_NET_ADMIN 12
-#define CAPABILITY_NET_RAW 13
-#define CAPABILITY_SYS_ADMIN 21
+#include "rights.h"
 
 void port_add(struct check *c, const struct port *p, enum finding_severity severity,
 	      const char *cause, const char *effect, const char *cure)
@@ -41,32 +38,28 @@ static const char *with(struct check *c, const struct port *p, const char *word)
 
 /* ---- rights ---- */
 
-static const struct right {
-	unsigned int bit;
-	const char *name;
-} rights[] = {
-	{CAPABILITY_NET_ADMIN, "cap_net_admin"},
-	{CAPABILITY_NET_RAW, "cap_net_raw"},
-	{CAPABILITY_SYS_ADMIN, "cap_sys_admin"}, /* to find its map by number: cap_bpf is not enough */
-};
-
-/* Which of the first `nb` rights are lacking? */
-static void check_rights(struct check *c, const struct port *p, uint32_t first, uint32_t nb)
+/* setcap gives a file these and takes all others: so those that any port wants, and those that there
+ * are. */
+static const char *give_rights(struct check *c)
 {
-	char program[512] = "vnicd";
-	const char *lacking = "";
-	ssize_t n;
+	char program[512] = "vnicd", text[RIGHTS_TEXT];
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
-	for (uint32_t i = first; i < first + nb; i++)
-		if (!machine_may(rights[i].bit))
-			lacking = TEXT("%s%s%s", lacking, *lacking != '\0' ? "," : "",
-				       rights[i].name);
-	if (*lacking == '\0')
-		return;
-	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	program[n > 0 ? n : 5] = '\0';
-	port_add(c, p, FINDING_ERROR, TEXT("%s needs %s", p->device, lacking), "it does not open",
-	    ROOT(TEXT("setcap %s+ep %s", lacking, QUOTE(program))));
+	return ROOT(TEXT("setcap %s+ep %s",
+			 rights_text(c->rights | rights_own() | rights_of_file(), text),
+			 QUOTE(program)));
+}
+
+static void check_rights(struct check *c, const struct port *p, uint64_t wanted)
+{
+	uint64_t lacking = wanted & ~rights_own();
+	char text[RIGHTS_TEXT];
+
+	if (lacking != 0)
+		port_add(c, p, FINDING_ERROR,
+			 TEXT("%s needs %s", p->device, rights_text(lacking, text)),
+			 "it does not open", give_rights(c));
 }
 
 /* ---- interfaces ---- */
@@ -80,10 +73,10 @@ static void check_carrier(struct check *c, const struct port *p, const char *nam
 		port_add(c, p, FINDING_OK, TEXT("interface %s is up", name), "", "");
 	} else if (interface_other_end(name, end)) {
 		port_add(c, p, FINDING_WARNING, TEXT("%s: its other end %s is down", cause, end),
-		    "nothing moves", ROOT(TEXT("ip link set %s up", end)));
+			 "nothing moves", ROOT(TEXT("ip link set %s up", end)));
 	} else {
 		port_add(c, p, FINDING_WARNING, cause, "nothing moves until its other side is up",
-		    TEXT("ip -details link show %s", name));
+			 TEXT("ip -details link show %s", name));
 	}
 }
 
@@ -92,13 +85,13 @@ static bool check_interface(struct check *c, const struct port *p, const char *n
 {
 	if (!interface_is_there(name)) {
 		port_add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
-		    ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up", QUOTE(name),
-			      name)));
+			 ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up", QUOTE(name),
+				   name)));
 		return false;
 	}
 	if (!interface_is_up(name))
 		port_add(c, p, FINDING_WARNING, TEXT("interface %s is down", name), "nothing moves",
-		    ROOT(TEXT("ip link set %s up", name)));
+			 ROOT(TEXT("ip link set %s up", name)));
 	else
 		check_carrier(c, p, name);
 	return true;
@@ -128,19 +121,18 @@ static void check_tap(struct check *c, const struct port *p)
 
 	if (!machine_has("/dev/net/tun")) {
 		port_add(c, p, FINDING_ERROR,
-		    TEXT("%s needs /dev/net/tun, which is not there", p->device),
-		    "it does not open",
-		    ROOT("modprobe tun && mkdir -p /dev/net && "
-			 "{ test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }"));
+			 TEXT("%s needs /dev/net/tun, which is not there", p->device),
+			 "it does not open",
+			 ROOT("modprobe tun && mkdir -p /dev/net && "
+			      "{ test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }"));
 		return;
 	}
-	check_rights(c, p, 0, 1);
 	if (c->start || !devargs_value(p->devargs, "iface", name, sizeof(name)) ||
 	    !interface_is_there(name) ||
 	    machine_has("/sys/class/net/%s/tun_flags", name))
 		return;
 	port_add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
-	    "it does not open", with(c, p, TEXT("iface=%.11s-tap", name)));
+		 "it does not open", with(c, p, TEXT("iface=%.11s-tap", name)));
 }
 
 static void check_af_packet(struct check *c, const struct port *p)
@@ -149,8 +141,7 @@ static void check_af_packet(struct check *c, const struct port *p)
 
 	if (!has_sockets("PACKET", AF_PACKET))
 		port_add(c, p, FINDING_ERROR, "the kernel has no AF_PACKET sockets", "it does not open",
-		    ROOT("modprobe af_packet"));
-	check_rights(c, p, 1, 1);
+			 ROOT("modprobe af_packet"));
 	if (devargs_value(p->devargs, "iface", name, sizeof(name)))
 		check_interface(c, p, name);
 }
@@ -172,20 +163,19 @@ static void check_af_xdp(struct check *c, const struct port *p)
 	devargs_value(p->devargs, "iface", name, sizeof(name));
 	if (!has_sockets("XDP", AF_XDP))
 		port_add(c, p, FINDING_ERROR, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)",
-		    "it does not open",
-		    port_other(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
-	check_rights(c, p, 0, 3);
+			 "it does not open",
+			 port_other(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
 	if (name[0] == '\0' || !check_interface(c, p, name))
 		return;
 	if (wanted > interface_rx_queues(name) && interface_rx_queues(name) != 0)
 		port_add(c, p, FINDING_ERROR,
-		    TEXT("interface %s has %u queues, %u are asked for", name, interface_rx_queues(name),
-			 wanted),
-		    "it does not open", ROOT(TEXT("ethtool -L %s combined %u", name, wanted)));
+			 TEXT("interface %s has %u queues, %u are asked for", name, interface_rx_queues(name),
+			      wanted),
+			 "it does not open", ROOT(TEXT("ethtool -L %s combined %u", name, wanted)));
 	if (interface_has_default_route(name))
 		port_add(c, p, FINDING_WARNING, TEXT("interface %s has the default route", name),
-		    "net_af_xdp takes its packets: what the host itself receives there, ssh too, ends",
-		    port_other(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
+			 "net_af_xdp takes its packets: what the host itself receives there, ssh too, ends",
+			 port_other(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
 }
 
 /* Where it is to listen. */
@@ -197,7 +187,7 @@ static void check_listening(struct check *c, const struct port *p, const char *k
 	if (rc == 0)
 		return;
 	port_add(c, p, FINDING_ERROR, TEXT("socket %s: %s; %s", path, place_error(rc), place_cure(rc)),
-	    "it does not open", with(c, p, TEXT("%s=/tmp/%s.sock", key, p->device)));
+		 "it does not open", with(c, p, TEXT("%s=/tmp/%s.sock", key, p->device)));
 }
 
 /* The listener that it is to connect to. */
@@ -242,20 +232,20 @@ static void check_virtio_user(struct check *c, const struct port *p)
 	if (strncmp(path, "/dev/", 5) == 0) {
 		if (!machine_has("%s", path))
 			port_add(c, p, FINDING_ERROR, TEXT("there is no %s", path), "it does not open",
-			    ROOT(strcmp(path, "/dev/vhost-net") == 0 ?
-					 "modprobe vhost_net" :
-					 "modprobe -a vhost_net vhost_vdpa"));
+				 ROOT(strcmp(path, "/dev/vhost-net") == 0 ?
+					      "modprobe vhost_net" :
+					      "modprobe -a vhost_net vhost_vdpa"));
 		return;
 	}
 	if (says(p, "server", "1", false))
 		check_listening(c, p, "path", path);
 	else if (!c->start && !listens(path))
 		port_add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
-		    "it does not open", with(c, p, "server=1"));
+			 "it does not open", with(c, p, "server=1"));
 	if (!c->args.no_huge && !c->args.single_file)
 		port_add(c, p, FINDING_WARNING, "hugepages without --single-file-segments",
-		    "the vhost side cannot map so many files, nothing moves",
-		    check_rerun(c, "--single-file-segments", NULL, NULL));
+			 "the vhost side cannot map so many files, nothing moves",
+			 check_rerun(c, "--single-file-segments", NULL, NULL));
 }
 
 static void check_memif(struct check *c, const struct port *p)
@@ -268,10 +258,10 @@ static void check_memif(struct check *c, const struct port *p)
 		check_listening(c, p, "socket", path);
 	if (!server && says(p, "zero-copy", "yes", false) && (c->args.no_huge || !c->args.single_file))
 		port_add(c, p, FINDING_ERROR,
-		    TEXT("zero-copy=yes %s",
-			 c->args.no_huge ? "and --no-huge" : "without --single-file-segments"),
-		    "it does not open",
-		    check_rerun(c, c->args.single_file ? NULL : "--single-file-segments", NULL, "--no-huge"));
+			 TEXT("zero-copy=yes %s",
+			      c->args.no_huge ? "and --no-huge" : "without --single-file-segments"),
+			 "it does not open",
+			 check_rerun(c, c->args.single_file ? NULL : "--single-file-segments", NULL, "--no-huge"));
 }
 
 /* A file to read, or to write in its folder. */
@@ -284,7 +274,7 @@ static void check_capture(struct check *c, const struct port *p)
 		check_interface(c, p, name);
 	if (devargs_value(p->devargs, "rx_pcap", path, sizeof(path)) && access(path, R_OK) != 0)
 		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
-		    TEXT("tcpdump -c 1000 -w %s", QUOTE(path)));
+			 TEXT("tcpdump -c 1000 -w %s", QUOTE(path)));
 	if (!devargs_value(p->devargs, "tx_pcap", path, sizeof(path)))
 		return;
 	slash = strrchr(path, '/');
@@ -292,7 +282,7 @@ static void check_capture(struct check *c, const struct port *p)
 		*slash = '\0';
 	if (slash != NULL && slash != path && access(path, W_OK | X_OK) != 0)
 		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
-		    TEXT("mkdir -p %s", QUOTE(path)));
+			 TEXT("mkdir -p %s", QUOTE(path)));
 }
 
 /* ---- all ---- */
@@ -300,15 +290,28 @@ static void check_capture(struct check *c, const struct port *p)
 static const struct {
 	const char *driver;
 	void (*look)(struct check *c, const struct port *p);
+	uint64_t rights;
 } drivers[] = {
-	{"net_tap", check_tap},
-	{"net_af_packet", check_af_packet},
-	{"net_af_xdp", check_af_xdp},
-	{"net_vhost", check_vhost},
-	{"net_virtio_user", check_virtio_user},
-	{"net_memif", check_memif},
-	{"net_pcap", check_capture},
+	{"net_tap", check_tap, RIGHT(CAP_NET_ADMIN)},
+	{"net_af_packet", check_af_packet, RIGHT(CAP_NET_RAW)},
+	/* the last one to find its map by number: cap_bpf is not enough */
+	{"net_af_xdp", check_af_xdp,
+	 RIGHT(CAP_NET_ADMIN) | RIGHT(CAP_NET_RAW) | RIGHT(CAP_SYS_ADMIN)},
+	{"net_vhost", check_vhost, 0},
+	{"net_virtio_user", check_virtio_user, 0},
+	{"net_memif", check_memif, 0},
+	{"net_pcap", check_capture, 0},
 };
+
+static uint64_t rights_for(const char *devargs)
+{
+	uint64_t rights = 0;
+
+	for (size_t i = 0; i < RTE_DIM(drivers); i++)
+		if (devargs_driver(devargs, drivers[i].driver))
+			rights |= drivers[i].rights;
+	return rights;
+}
 
 /* A driver that makes as many queues as its devargs say: are they enough? */
 static void check_queues(struct check *c, const struct port *p)
@@ -324,10 +327,10 @@ static void check_queues(struct check *c, const struct port *p)
 		if (devargs_driver(p->devargs, known[i].driver) &&
 		    number_of(p, known[i].key, 1) < p->queues)
 			port_add(c, p, FINDING_ERROR,
-			    TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
-				 number_of(p, known[i].key, 1), p->queues),
-			    "it does not open",
-			    with(c, p, TEXT("%s=%" PRIu64, known[i].key, p->queues)));
+				 TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
+				      number_of(p, known[i].key, 1), p->queues),
+				 "it does not open",
+				 with(c, p, TEXT("%s=%" PRIu64, known[i].key, p->queues)));
 }
 
 static void check_port(struct check *c, const char *section, const char *devargs, uint64_t queues)
@@ -343,11 +346,16 @@ static void check_port(struct check *c, const char *section, const char *devargs
 	for (size_t i = 0; i < RTE_DIM(drivers); i++)
 		if (devargs_driver(devargs, drivers[i].driver))
 			drivers[i].look(c, &p);
+	check_rights(c, &p, rights_for(devargs));
 	check_queues(c, &p);
 }
 
 void check_ports(struct check *c)
 {
+	for (uint32_t i = 0; i < c->conf->nb_adapters; i++)
+		c->rights |= rights_for(c->conf->adapter[i].port);
+	for (uint32_t i = 0; i < c->conf->nb_faces; i++)
+		c->rights |= rights_for(c->conf->face[i].port);
 	for (uint32_t i = 0; i < c->conf->nb_adapters; i++)
 		check_port(c, TEXT("adapter %s", c->conf->adapter[i].name),
 			   c->conf->adapter[i].port, 1 + c->conf->adapter[i].nb_shares);

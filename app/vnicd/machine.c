@@ -221,11 +221,3 @@ void machine_cpus_usable(cpu_set_t *cpus)
 	if (machine_cpus(&online, "/sys/devices/system/cpu/online"))
 		CPU_AND(cpus, cpus, &online);
 }
-
-bool machine_may(unsigned int capability)
-{
-	char text[64];
-
-	return machine_line(text, sizeof(text), "CapEff:", "/proc/self/status") &&
-	       (strtoull(text, NULL, 16) >> capability & 1) != 0;
-}

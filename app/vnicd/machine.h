@@ -51,7 +51,5 @@ int machine_node_of_cpu(int cpu);
 bool machine_has_node(int node);
 /* Those that this process may use, and that are there. */
 void machine_cpus_usable(cpu_set_t *cpus);
-/* Has this process the capability of this number? */
-bool machine_may(unsigned int capability);
 
 #endif

@@ -339,6 +339,25 @@ def case_interfaces():
     found("error", "net_af_xdp0 needs cap_net_admin,cap_net_raw,cap_sys_admin$", config=xdp)
 
 
+def case_capabilities():
+    """setcap gives a file all that it is to have: what any port needs, what it has, what this process has."""
+    machine()
+    status(capabilities=0)
+    f = findings(look(adapter("net_af_packet0,iface=eth1").replace("net_null1", "net_tap0")))
+    assert [x["cause"] for x in f] == ["net_af_packet0 needs cap_net_raw", "net_tap0 needs cap_net_admin"], f
+    assert all("setcap cap_net_admin,cap_net_raw+ep " in x["cure"] for x in f), f
+    status(capabilities=0x4000)
+    packet = adapter("net_af_packet0,iface=eth1")
+    found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw,cap_ipc_lock[+]ep ")
+    put("/proc/self/exe")
+    if os.getuid() != 0 or shutil.which("setcap") is None:
+        skip("needs root, and setcap of libcap2-bin, for a file that has capabilities")
+    if run("setcap", "cap_chown,cap_checkpoint_restore+ep", TREE + "/proc/self/exe").returncode != 0:
+        skip("no file can have capabilities here")
+    found("error", "net_af_packet0 needs cap_net_raw$", config=packet,
+          cure="setcap cap_chown,cap_net_raw,cap_ipc_lock,cap_checkpoint_restore[+]ep ")
+
+
 def case_tap():
     machine()
     tap = face("net_tap0,iface=t0")
