@@ -56,10 +56,14 @@ def nodes(cpus):
         pages(n, 1024, 1024)
 
 
-def pages(node, total, free):
-    at = "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/" % node
+def huge(node, kib, total, free):
+    at = "/sys/devices/system/node/node%d/hugepages/hugepages-%dkB/" % (node, kib)
     put(at + "nr_hugepages", str(total))
     put(at + "free_hugepages", str(free))
+
+
+def pages(node, total, free):
+    huge(node, 2048, total, free)
 
 
 def status(cpus="0-3", capabilities=0x1ffffffffff):
@@ -183,7 +187,93 @@ def case_memory():
     found("error", "hugetlbfs: it is not mounted", cure="^mkdir -p /dev/hugepages && mount -t hugetlbfs nodev")
     assert findings(look(eal=(*LCORES, "--in-memory"))) == []
     machine()
-    found("error", "hugetlbfs: --huge-dir /mnt/h is no mount", eal=(*LCORES, "--huge-dir", "/mnt/h"), cure="/mnt/h")
+    found("error", "hugetlbfs: --huge-dir /mnt/h is on no mount", eal=(*LCORES, "--huge-dir", "/mnt/h"), cure="/mnt/h")
+
+
+def mounts(*lines):
+    put("/proc/mounts", "\n".join(lines))
+
+
+def case_mounts():
+    """Pages count of the sizes that EAL finds mounted, as EAL finds them."""
+    two, one = "nodev /dev/hugepages hugetlbfs rw,relatime,pagesize=2M 0 0", "nodev /mnt/1g hugetlbfs rw,pagesize=1024M 0 0"
+    machine()
+    pages(0, 0, 0)
+    huge(0, 1048576, 4, 4)
+    os.makedirs(TREE + "/mnt/1g/mine")
+    mounts(one)
+    assert findings(look()) == []
+    mounts(two, one)
+    assert findings(look()) == []
+    mounts(two)
+    f = found("error", "node 0 has 0 MiB free, about .* are needed; 4096 MiB are of sizes that are not mounted",
+              cure="^mkdir -p /dev/hugepages-1GB && mount -t hugetlbfs -o pagesize=1048576K nodev /dev/hugepages-1GB$")
+    assert findings(look(eal=(*LCORES, "--in-memory"))) == []
+    huge(0, 1048576, 4, 0)
+    mounts(one)
+    found("error", "node 0 has 0 MiB free", cure="echo 5 > .*/hugepages-1048576kB/nr_hugepages")
+    # one without a size has the default one
+    pages(0, 1024, 1024)
+    mounts("nodev /dev/hugepages hugetlbfs rw 0 0")
+    assert findings(look()) == []
+    put("/proc/meminfo", "Hugepagesize:    1048576 kB")
+    found("error", "node 0 has 0 MiB free.*; 2048 MiB are of sizes that are not mounted", cure="pagesize=2048K")
+    # a folder on a mount
+    machine()
+    huge(0, 1048576, 4, 4)
+    os.makedirs(TREE + "/mnt/1g/mine")
+    mounts(two, one)
+    for dir in ("/dev/hugepages/", "/mnt/1g", "/mnt/1g/", "/mnt/1g/mine", "/mnt/1g/mine/"):
+        assert findings(look(eal=(*LCORES, "--huge-dir", dir))) == [], dir
+    found("error", "there is no folder /mnt/1g/other", eal=(*LCORES, "--huge-dir", "/mnt/1g/other"),
+          cure="^mkdir -p /mnt/1g/other && chown")
+    found("error", "--huge-dir /mnt/1gb is on no mount", eal=(*LCORES, "--huge-dir", "/mnt/1gb"))
+    # far below
+    mounts(*("overlay /var/lib/containers/%04d overlay rw,lowerdir=%s 0 0" % (i, "l" * 100) for i in range(400)), two)
+    assert findings(look()) == []
+
+
+def case_mount_rights():
+    """A mount that may not be used hides none of another size; of the same size EAL takes the first."""
+    machine()
+    os.makedirs(TREE + "/mnt/1g")
+    os.makedirs(TREE + "/mnt/2m")
+    os.chmod(TREE + "/var/run/dpdk", 0o777)
+    os.chmod(TREE + "/dev/hugepages", 0o777)
+    one = "nodev /mnt/1g hugetlbfs rw,pagesize=1024M 0 0"
+    two = "nodev /dev/hugepages hugetlbfs rw,pagesize=2M 0 0"
+    mounts(one, two)
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        skip("needs root, and setpriv of util-linux, to become somebody else")
+    os.chmod(WORK, 0o755)
+    assert findings(look(user=65534)) == []
+    mounts(two.replace("/dev/hugepages", "/mnt/2m"), two)
+    as_other("error", "hugetlbfs: /mnt/2m may not be written by this user", cure="--huge-dir /dev/hugepages -- --config")
+    mounts(two.replace("/dev/hugepages", "/mnt/2m"))
+    as_other("error", "hugetlbfs: /mnt/2m may not be written by this user", cure="chown 65534:65534 /mnt/2m")
+
+
+def case_overcommit():
+    """What the kernel adds by itself counts; what a cgroup forbids does not."""
+    machine()
+    pages(0, 0, 0)
+    at = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+    put(at + "nr_overcommit_hugepages", "400")
+    put(at + "surplus_hugepages", "100")
+    assert findings(look()) == []
+    put(at + "surplus_hugepages", "400")
+    found("error", "hugepages: node 0 has 0 MiB free")
+    machine()
+    put("/proc/self/cgroup", "1:name=systemd:/\n0::/pod/one")
+    put("/sys/fs/cgroup/pod/one/hugetlb.2MB.max", "max")
+    put("/sys/fs/cgroup/pod/hugetlb.2MB.max", "max")
+    assert findings(look()) == []
+    put("/sys/fs/cgroup/pod/hugetlb.2MB.max", str(20 << 20))
+    put("/sys/fs/cgroup/pod/hugetlb.2MB.current", str(8 << 20))
+    found("error", "hugepages: this cgroup may have 12 MiB more, about [0-9]+ are needed",
+          cure="^echo max > /sys/fs/cgroup/pod/hugetlb.2MB.max$")
+    put("/sys/fs/cgroup/pod/hugetlb.2MB.max", str(1 << 30))
+    assert findings(look()) == []
 
 
 def case_no_huge():
