@@ -289,6 +289,21 @@ static void check_hugepages(struct check *c, const struct need *n)
 	free(s);
 }
 
+/* To have so many: those that others have stay theirs. */
+static const char *have_hugepages(struct check *c, uint64_t wanted_mib)
+{
+	uint64_t kib = hugepages_default(), unused = 0;
+	uint64_t wanted = (wanted_mib * KIB_PER_MIB + kib - 1) / kib;
+	char text[64];
+
+	if (machine_line(text, sizeof(text), "HugePages_Free:", "/proc/meminfo"))
+		unused = strtoull(text, NULL, 10);
+	if (unused >= wanted)
+		return check_rerun(c, NULL, NULL, "--no-huge");
+	return ROOT(TEXT("echo %" PRIu64 " > /proc/sys/vm/nr_hugepages",
+			 (uint64_t)machine_number(0, "/proc/sys/vm/nr_hugepages") + wanted - unused));
+}
+
 static void check_no_huge(struct check *c, const struct need *n)
 {
 	uint64_t given = c->args.memory_mib != 0 ? c->args.memory_mib : NO_HUGE_MIB;
@@ -301,9 +316,7 @@ static void check_no_huge(struct check *c, const struct need *n)
 			     check_rerun(c, TEXT("-m %" PRIu64, mib(n->own)), NULL, NULL));
 	else
 		findings_add(&c->f, FINDING_NOTICE, "hugepages", "--no-huge does without them",
-			     "slower, for want of translations in the TLB",
-			     ROOT(TEXT("echo %" PRIu64 " > /proc/sys/vm/nr_hugepages",
-				       (given + 1) / 2)));
+			     "slower, for want of translations in the TLB", have_hugepages(c, given));
 }
 
 /* ---- locked memory ---- */

@@ -282,7 +282,16 @@ def case_no_huge():
     f = findings(answer)
     assert len(f) == 1 and re.search("EAL gets 8 MiB, about [0-9]+ are needed", f[0]["cause"]), f
     found("notice", "hugepages: --no-huge does without them", eal=(*LCORES, "--no-huge", "-m", "512"),
-          cure="echo 256 > /proc/sys/vm/nr_hugepages")
+          cure="^echo 256 > /proc/sys/vm/nr_hugepages$")
+    # those of others stay
+    put("/proc/sys/vm/nr_hugepages", "1000")
+    put("/proc/meminfo", "HugePages_Total: 1000\nHugePages_Free:       6\nHugepagesize:       2048 kB")
+    found("notice", "hugepages: --no-huge does without them", eal=(*LCORES, "--no-huge", "-m", "511"),
+          cure="^echo 1250 > /proc/sys/vm/nr_hugepages$")
+    put("/proc/meminfo", "HugePages_Total: 1000\nHugePages_Free:     256\nHugepagesize:       2048 kB")
+    f = found("notice", "hugepages: --no-huge does without them", eal=(*LCORES, "--no-huge", "-m", "512"),
+              cure="^" + VNICD)
+    assert "--no-huge" not in f["cure"], f
     f = findings(look(eal=(*LCORES, "--no-huge", "--in-memory", "-m", "512")))
     assert len(f) == 2 and any("exclude each other" in x["cause"] and "in-memory" not in x["cure"] for x in f), f
 
