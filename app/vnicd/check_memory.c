@@ -354,8 +354,8 @@ static void check_memlock(struct check *c, const struct need *n)
 	findings_add(&c->f, FINDING_ERROR, "memlock",
 		     TEXT("this user may lock %" PRIu64 " KiB, %s locks about %" PRIu64 " MiB",
 			  limit >> 10, who, mib(n->all)),
-		     "the port does not open",
-		     ROOT(TEXT("prlimit --pid %d --memlock=unlimited:unlimited", (int)getppid())));
+		     "the port does not open; this shell, and what it starts, may then",
+		     findings_root_here(&c->f, "prlimit --pid $$ --memlock=unlimited:unlimited"));
 }
 
 void check_memory(struct check *c)

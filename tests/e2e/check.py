@@ -327,9 +327,16 @@ def case_memlock():
     device("0000:01:00.0")
     status(capabilities=0x3000)
     found("error", "memlock: this user may lock 8192 KiB, VFIO locks about", config=adapter("0000:01:00.0"),
-          cure="prlimit --pid [0-9]+ --memlock=unlimited:unlimited")
+          cure=r"^prlimit --pid \$\$ --memlock=unlimited:unlimited$")
     put("/proc/self/limits", "Max locked memory         unlimited            unlimited            bytes")
     assert findings(look(adapter("0000:01:00.0"))) == []
+    put("/proc/self/limits", "Max locked memory         8388608              8388608              bytes")
+    # the shell that is to have it is the user's, not one that sudo or su starts
+    os.chmod(TREE + "/dev/hugepages", 0o777)
+    os.chmod(TREE + "/var/run/dpdk", 0o777)
+    os.chmod(TREE + "/dev/vfio/7", 0o666)
+    as_other("error", "memlock: this user may lock 8192 KiB", config=adapter("0000:01:00.0"),
+             cure=r"^(sudo|su -c \"?)\s*prlimit --pid \$\$ --memlock=unlimited:unlimited\"?$")
 
 
 def case_cpus():
