@@ -4,11 +4,13 @@
 #include "check_port.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "devargs.h"
@@ -115,18 +117,45 @@ static bool has_sockets(const char *protocol, int family)
 
 /* ---- drivers ---- */
 
+static void find_forbidden(struct check *c, const struct port *p, const char *path, const struct stat *st)
+{
+	const struct group *group = (st->st_mode & 060) == 060 && st->st_gid != 0 ?
+					    getgrgid(st->st_gid) :
+					    NULL;
+
+	port_add(c, p, FINDING_ERROR,
+		 TEXT("%s needs %s, which this user may not use", p->device, path),
+		 group != NULL ? TEXT("it does not open; group %s may use it", group->gr_name) :
+				 "it does not open",
+		 ROOT(TEXT("chown %u %s", geteuid(), QUOTE(path))));
+}
+
+/* A file that the driver opens, and the command that makes it. */
+static void check_file(struct check *c, const struct port *p, const char *path, const char *make)
+{
+	char at[MACHINE_PATH];
+	struct stat st = {0};
+
+	if (stat(machine_path(at, "%s", path), &st) != 0 && errno == ENOENT)
+		port_add(c, p, FINDING_ERROR,
+			 TEXT("%s needs %s, which is not there", p->device, path),
+			 "it does not open", ROOT(make));
+	else if (access(at, R_OK | W_OK) != 0)
+		find_forbidden(c, p, path, &st);
+}
+
+static void check_tun(struct check *c, const struct port *p)
+{
+	check_file(c, p, "/dev/net/tun",
+		   "modprobe tun && mkdir -p /dev/net && "
+		   "{ test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }");
+}
+
 static void check_tap(struct check *c, const struct port *p)
 {
 	char name[64];
 
-	if (!machine_has("/dev/net/tun")) {
-		port_add(c, p, FINDING_ERROR,
-			 TEXT("%s needs /dev/net/tun, which is not there", p->device),
-			 "it does not open",
-			 ROOT("modprobe tun && mkdir -p /dev/net && "
-			      "{ test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }"));
-		return;
-	}
+	check_tun(c, p);
 	if (c->start || !devargs_value(p->devargs, "iface", name, sizeof(name)) ||
 	    !interface_is_there(name) ||
 	    machine_has("/sys/class/net/%s/tun_flags", name))
@@ -190,20 +219,37 @@ static void check_listening(struct check *c, const struct port *p, const char *k
 		 "it does not open", with(c, p, TEXT("%s=/tmp/%s.sock", key, p->device)));
 }
 
-/* The listener that it is to connect to. */
-static bool listens(const char *path)
+/* The listener that it is to connect to: 0, or why not. */
+static int try_to_connect(const char *path)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool found;
+	int rc = 0;
 
+	if (fd < 0)
+		return -errno;
 	snprintf(at.sun_path, sizeof(at.sun_path), "%.107s", path);
 	/* of another type is as well there */
-	found = fd >= 0 && (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 ||
-			    errno == EPROTOTYPE || errno == EAGAIN);
-	if (fd >= 0)
-		close(fd);
-	return found;
+	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) != 0 && errno != EPROTOTYPE &&
+	    errno != EAGAIN)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static void check_connecting(struct check *c, const struct port *p, const char *path)
+{
+	int rc = c->start ? 0 : try_to_connect(path);
+	struct stat st;
+
+	if (rc == -EACCES && stat(path, &st) == 0)
+		find_forbidden(c, p, path, &st);
+	else if (rc == -EACCES)
+		port_add(c, p, FINDING_ERROR, TEXT("socket %s: %s", path, strerror(-rc)),
+			 "it does not open", TEXT("namei -l %s", QUOTE(path)));
+	else if (rc != 0)
+		port_add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
+			 "it does not open", with(c, p, "server=1"));
 }
 
 static bool says(const struct port *p, const char *key, const char *value, bool otherwise)
@@ -223,25 +269,35 @@ static void check_vhost(struct check *c, const struct port *p)
 		check_listening(c, p, "iface", path);
 }
 
+/* Then it makes a tap, too. */
+static bool is_kernel_vhost(const char *devargs)
+{
+	char path[256];
+
+	return devargs_driver(devargs, "net_virtio_user") &&
+	       devargs_value(devargs, "path", path, sizeof(path)) &&
+	       strcmp(path, "/dev/vhost-net") == 0;
+}
+
 static void check_virtio_user(struct check *c, const struct port *p)
 {
 	char path[256];
 
 	if (!devargs_value(p->devargs, "path", path, sizeof(path)))
 		return;
+	if (is_kernel_vhost(p->devargs)) {
+		check_file(c, p, path, "modprobe vhost_net");
+		check_tun(c, p);
+		return;
+	}
 	if (strncmp(path, "/dev/", 5) == 0) {
-		if (!machine_has("%s", path))
-			port_add(c, p, FINDING_ERROR, TEXT("there is no %s", path), "it does not open",
-				 ROOT(strcmp(path, "/dev/vhost-net") == 0 ?
-					      "modprobe vhost_net" :
-					      "modprobe -a vhost_net vhost_vdpa"));
+		check_file(c, p, path, "modprobe -a vhost_net vhost_vdpa");
 		return;
 	}
 	if (says(p, "server", "1", false))
 		check_listening(c, p, "path", path);
-	else if (!c->start && !listens(path))
-		port_add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
-			 "it does not open", with(c, p, "server=1"));
+	else
+		check_connecting(c, p, path);
 	if (!c->args.no_huge && !c->args.single_file)
 		port_add(c, p, FINDING_WARNING, "hugepages without --single-file-segments",
 			 "the vhost side cannot map so many files, nothing moves",
@@ -305,7 +361,7 @@ static const struct {
 
 static uint64_t rights_for(const char *devargs)
 {
-	uint64_t rights = 0;
+	uint64_t rights = is_kernel_vhost(devargs) ? RIGHT(CAP_NET_ADMIN) : 0;
 
 	for (size_t i = 0; i < RTE_DIM(drivers); i++)
 		if (devargs_driver(devargs, drivers[i].driver))

@@ -3,6 +3,7 @@
 # check.py - vnicd --check: each finding on a made-up machine, and this one as it is
 # usage: check.py VNICD CASE      CASE: a function case_... below
 import fcntl
+import grp
 import json
 import os
 import re
@@ -479,6 +480,42 @@ def case_tap():
     assert findings(look(tap)) == []
 
 
+def case_permission():
+    """What is there may yet be another's."""
+    machine()
+    os.chmod(TREE + "/dev/hugepages", 0o777)
+    os.chmod(TREE + "/var/run/dpdk", 0o777)
+    os.chmod(TREE + "/dev/net/tun", 0o600)
+    tap, kernel = face("net_tap0,iface=t0"), face("net_virtio_user0,path=/dev/vhost-net")
+    eal = (*LCORES, "--single-file-segments")
+    as_other("error", "face f: net_tap0 needs /dev/net/tun, which this user may not use", config=tap,
+             cure="chown 65534 /dev/net/tun")
+    os.chmod(TREE + "/dev/net/tun", 0o666)
+    assert findings(look(tap, user=65534)) == []
+    put("/dev/vhost-net")
+    group = next(g for g in grp.getgrall() if g.gr_gid not in (0, 65534))
+    os.chown(TREE + "/dev/vhost-net", 0, group.gr_gid)
+    os.chmod(TREE + "/dev/vhost-net", 0o660)
+    f = as_other("error", "net_virtio_user0 needs /dev/vhost-net, which this user may not use", config=kernel, eal=eal,
+                 cure="chown 65534 /dev/vhost-net")
+    assert f["effect"] == "it does not open; group %s may use it" % group.gr_name, f
+    os.chmod(TREE + "/dev/vhost-net", 0o666)
+    assert findings(look(kernel, eal, user=65534)) == []
+    os.chmod(TREE + "/dev/net/tun", 0o600)
+    as_other("error", "net_virtio_user0 needs /dev/net/tun", config=kernel, eal=eal)
+    os.chmod(TREE + "/dev/net/tun", 0o666)
+    status(capabilities=0)
+    as_other("error", "net_virtio_user0 needs cap_net_admin$", config=kernel, eal=eal)
+    status()
+    path = WORK + "/s"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen()
+        os.chmod(path, 0o600)
+        as_other("error", "net_virtio_user0 needs %s, which this user may not use" % path,
+                 config=face("net_virtio_user0,path=" + path), eal=eal, cure="chown 65534 " + path)
+
+
 def case_queues():
     """As many queues as there are adapters that share the port, or as the face is to have."""
     machine()
@@ -622,7 +659,7 @@ def case_sockets():
     f = next(f for f in findings(look(zero, (*LCORES, "--no-huge", "-m", "512"))) if f["subject"] == "face f")
     assert "zero-copy=yes and --no-huge" in f["cause"] and "--no-huge" not in f["cure"], f
     assert findings(look(zero.replace("client", "server"))) == []
-    found("error", "there is no /dev/vhost-net", config=face("net_virtio_user0,path=/dev/vhost-net"), eal=eal,
+    found("error", "net_virtio_user0 needs /dev/vhost-net, which is not there", config=face("net_virtio_user0,path=/dev/vhost-net"), eal=eal,
           cure="modprobe vhost_net")
 
 
