@@ -15,7 +15,7 @@
 #include <rte_common.h>
 
 #define FINDINGS_MAX 96
-#define FINDINGS_TEXT 65536
+#define FINDINGS_TEXT (1 << 20)
 
 enum finding_severity {
 	FINDING_OK,      /* looked at, and well */

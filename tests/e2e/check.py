@@ -663,6 +663,19 @@ def case_sockets():
           cure="modprobe vhost_net")
 
 
+def case_many():
+    """There is room for what sixteen faces lack, each in whole lines."""
+    machine()
+    config = NULLS.split("[face")[0] + "".join(
+        "[face f%d]\nport = net_virtio_user%d,path=%s/no/%s%d\n" % (i, i, WORK, "s" * 60, i) for i in range(16))
+    words = [x for i in range(16) for key in ("limit", "burst", "weight")
+             for x in ("--set", "face f%d.%s=%d" % (i, key, i + 1))]
+    answer = look(config, words=words)
+    assert answer["errors"] == 16 and answer["warnings"] == 16 and len(findings(answer)) == 32, answer
+    for f in findings(answer):
+        assert "(no room)" not in json.dumps(f) and "f15.weight=16" in f["cure"], f
+
+
 def case_files():
     machine()
     found("error", "face f: /nonexistent/x.pcap: No such file", config=face("net_pcap0,rx_pcap=/nonexistent/x.pcap"))
