@@ -157,8 +157,7 @@ static void check_tap(struct check *c, const struct port *p)
 
 	check_tun(c, p);
 	if (c->start || !devargs_value(p->devargs, "iface", name, sizeof(name)) ||
-	    !interface_is_there(name) ||
-	    machine_has("/sys/class/net/%s/tun_flags", name))
+	    !interface_is_there(name) || interface_is_tap(name))
 		return;
 	port_add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
 		 "it does not open", with(c, p, TEXT("iface=%.11s-tap", name)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * interface.c - what the system's own files say of a network interface
+ * interface.c - what the system says of a network interface
  */
 #include "interface.h"
 
@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "machine.h"
 
@@ -15,24 +18,53 @@
 
 bool interface_is_there(const char *name)
 {
-	return machine_has("/sys/class/net/%s", name);
+	return machine_is_real() ? if_nametoindex(name) != 0 : machine_has("/sys/class/net/%s", name);
+}
+
+/* Is it that one which /sys tells of? */
+static bool in_sys(const char *name)
+{
+	return !machine_is_real() ||
+	       machine_number(NO_SUCH, "/sys/class/net/%s/ifindex", name) == if_nametoindex(name);
+}
+
+static int64_t flags_of(const char *name)
+{
+	struct ifreq request = {0};
+	int fd;
+
+	if (!machine_is_real())
+		return machine_number(0, "/sys/class/net/%s/flags", name) |
+		       (machine_number(1, "/sys/class/net/%s/carrier", name) != 0 ? IFF_RUNNING : 0);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%.*s", IFNAMSIZ - 1, name);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) != 0)
+		request.ifr_flags = 0;
+	if (fd >= 0)
+		close(fd);
+	return request.ifr_flags;
 }
 
 bool interface_is_up(const char *name)
 {
-	return (machine_number(0, "/sys/class/net/%s/flags", name) & IFF_UP) != 0;
+	return (flags_of(name) & IFF_UP) != 0;
 }
 
 bool interface_has_carrier(const char *name)
 {
-	return machine_number(1, "/sys/class/net/%s/carrier", name) != 0;
+	return (flags_of(name) & IFF_RUNNING) != 0;
+}
+
+bool interface_is_tap(const char *name)
+{
+	return !in_sys(name) || machine_has("/sys/class/net/%s/tun_flags", name);
 }
 
 uint32_t interface_rx_queues(const char *name)
 {
 	uint32_t n = 0;
 
-	while (machine_has("/sys/class/net/%s/queues/rx-%u", name, n))
+	while (in_sys(name) && machine_has("/sys/class/net/%s/queues/rx-%u", name, n))
 		n++;
 	return n;
 }
@@ -44,7 +76,8 @@ bool interface_other_end(const char *name, char end[INTERFACE_NAME])
 	struct dirent *e;
 	DIR *dir;
 
-	if (link == machine_number(NO_SUCH, "/sys/class/net/%s/ifindex", name))
+	if (!in_sys(name) ||
+	    link == machine_number(NO_SUCH, "/sys/class/net/%s/ifindex", name))
 		return false;
 	dir = opendir(machine_path(path, "/sys/class/net"));
 	end[0] = '\0';

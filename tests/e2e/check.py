@@ -866,4 +866,24 @@ def case_real():
     assert real((*eal, "-m", "128"))["runs"]
 
 
+def case_namespace():
+    """An interface is looked for where this process is, not where /sys was mounted."""
+    if os.getuid() != 0 or run("unshare", "--net", "true").returncode != 0:
+        skip("needs root, and network namespaces, for interfaces of its own")
+    host = [name for name in os.listdir("/sys/class/net") if name not in ("lo", "vdoc0", "vdoc1")]
+
+    def inside(name):
+        with open(CONFIG, "w") as f:
+            f.write(adapter("net_af_packet0,iface=" + name))
+        p = run("unshare", "--net", "sh", "-c", "ip link add vdoc0 type veth peer name vdoc1 && ip link set vdoc0 up && "
+                "exec %s --no-pci --no-huge -m 512 -- --check %s --json" % (VNICD, CONFIG))
+        return ["%s %s" % (f["severity"], f["cause"]) for f in json.loads(p.stdout)["findings"]
+                if f["subject"] == "adapter a"]
+
+    assert inside("vdoc0") == ["warning interface vdoc0 has no carrier"], inside("vdoc0")
+    assert inside("vdoc1") == ["warning interface vdoc1 is down"], inside("vdoc1")
+    for name in host[:1]:
+        assert inside(name) == ["error there is no interface " + name], inside(name)
+
+
 main(globals())
