@@ -35,6 +35,7 @@ struct check {
 	struct choice choice;
 	bool start; /* leave out what the start itself has found, or would have */
 	const char *own; /* vnicd's words behind EAL's, as the shell reads them */
+	uint64_t rights; /* of rights.h, that the drivers of all ports want */
 	struct findings f;
 };
 

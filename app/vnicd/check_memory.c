@@ -3,8 +3,6 @@
  */
 #include "check.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +10,13 @@
 #include <unistd.h>
 
 #include "devargs.h"
+#include "hugepages.h"
 #include "need.h"
+#include "rights.h"
 
 #define KIB_PER_MIB 1024u
 #define NO_HUGE_MIB 64u /* what EAL takes without hugepages and -m */
 #define PAGE_KIB 2048u  /* those that are asked for */
-#define CAPABILITY_IPC_LOCK 14
 
 /* ---- what is needed ---- */
 
@@ -78,95 +77,143 @@ static uint64_t mib(uint64_t bytes)
 
 /* ---- the mount ---- */
 
-/* A mount of hugetlbfs, or the one that --huge-dir names. False: there is none. */
-static bool find_mount(const struct check *c, char path[MACHINE_PATH])
-{
-	static char all[MACHINE_TEXT];
-	char *save = NULL, type[64];
+/* Sizes of pages whose mount EAL finds, and may use. */
+struct sizes {
+	bool mounted[HUGEPAGES_SIZES], usable[HUGEPAGES_SIZES];
+	bool any_mounted, any_usable;
+	char path[HUGEPAGES_SIZES][MACHINE_PATH];
+};
 
-	machine_text(all, sizeof(all), "/proc/mounts");
-	for (char *line = strtok_r(all, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save))
-		if (sscanf(line, "%*s %511s %63s", path, type) == 2 &&
-		    strcmp(type, "hugetlbfs") == 0 &&
-		    (c->args.huge_dir == NULL || strcmp(c->args.huge_dir, path) == 0))
-			return true;
-	return false;
+static void find_sizes(const struct check *c, struct sizes *s)
+{
+	memset(s, 0, sizeof(*s));
+	for (size_t i = 0; i < HUGEPAGES_SIZES; i++) {
+		s->mounted[i] = hugepages_mount(hugepages_sizes[i], c->args.huge_dir, s->path[i]);
+		s->usable[i] = s->mounted[i] && hugepages_mount_usable(s->path[i]);
+		s->any_mounted |= s->mounted[i];
+		s->any_usable |= s->usable[i];
+	}
 }
 
-static void check_mount(struct check *c)
+/* Do pages of this size count? Where none do for want of a mount, that is said by itself. */
+static bool counts(const struct check *c, const struct sizes *s, size_t i)
 {
-	char mount[MACHINE_PATH], path[MACHINE_PATH];
+	return c->args.in_memory || !s->any_usable || s->usable[i];
+}
 
-	if (!find_mount(c, mount)) {
-		const char *dir = c->args.huge_dir != NULL ? c->args.huge_dir : "/dev/hugepages";
+static void find_no_mount(struct check *c)
+{
+	const char *dir = c->args.huge_dir != NULL ? c->args.huge_dir : "/dev/hugepages";
 
-		findings_add(&c->f, FINDING_ERROR, "hugetlbfs",
-			     c->args.huge_dir != NULL ?
-				     TEXT("--huge-dir %s is no mount of hugetlbfs", dir) :
-				     "it is not mounted",
-			     "EAL does not start",
-			     ROOT(TEXT("mkdir -p %s && mount -t hugetlbfs "
-				       "nodev %s",
-				       QUOTE(dir), QUOTE(dir))));
-		return;
-	}
-	if (access(machine_path(path, "%s", mount), R_OK | W_OK | X_OK) != 0)
-		findings_add(&c->f, FINDING_ERROR, "hugetlbfs",
-			     TEXT("%s may not be written by this user", mount),
-			     "EAL does not start",
-			     ROOT(TEXT("chown %u:%u %s", geteuid(), getegid(), QUOTE(mount))));
+	findings_add(&c->f, FINDING_ERROR, "hugetlbfs",
+		     c->args.huge_dir != NULL ?
+			     TEXT("--huge-dir %s is on no mount of hugetlbfs", dir) :
+			     "it is not mounted",
+		     "EAL does not start",
+		     ROOT(TEXT("mkdir -p %s && mount -t hugetlbfs nodev %s", QUOTE(dir), QUOTE(dir))));
+}
+
+/* EAL takes the first mount of a size, and looks for no other. */
+static void find_unusable(struct check *c, uint64_t kib, const char *path)
+{
+	bool there = machine_has("%s", path);
+	const char *cause = there ? TEXT("%s may not be written by this user", path) :
+				    TEXT("there is no folder %s", path);
+	char other[MACHINE_PATH];
+
+	if (c->args.huge_dir == NULL && hugepages_usable_mount(kib, other))
+		findings_add(&c->f, FINDING_ERROR, "hugetlbfs", cause,
+			     TEXT("EAL does not start: it takes this one before %s", other),
+			     check_rerun(c, TEXT("--huge-dir %s", QUOTE(TEXT("%s", other))), NULL,
+					 NULL));
 	else
-		findings_add(&c->f, FINDING_OK, "hugetlbfs",
-			     TEXT("mounted on %s, and may be written", mount), "", "");
+		findings_add(&c->f, FINDING_ERROR, "hugetlbfs", cause, "EAL does not start",
+			     ROOT(TEXT("%s%schown %u:%u %s",
+				       there ? "" : TEXT("mkdir -p %s", QUOTE(path)),
+				       there ? "" : " && ", geteuid(), getegid(), QUOTE(path))));
+}
+
+static void check_mount(struct check *c, const struct sizes *s)
+{
+	if (!s->any_mounted)
+		find_no_mount(c);
+	for (size_t i = 0; i < HUGEPAGES_SIZES; i++)
+		if (s->usable[i])
+			findings_add(&c->f, FINDING_OK, "hugetlbfs",
+				     TEXT("mounted on %s, and may be written", s->path[i]), "", "");
+		else if (s->mounted[i] && !s->any_usable)
+			find_unusable(c, hugepages_sizes[i], TEXT("%s", s->path[i]));
 }
 
 /* ---- hugepages ---- */
 
-/* The folder of a node's pages of one size; of a kernel without nodes, the only one. */
-static const char *pages_folder(int node, uint64_t kib, char path[MACHINE_PATH])
+/* Free bytes on a node of the sizes that count, or of those that do not. */
+static uint64_t free_bytes(const struct check *c, const struct sizes *s, int node, bool counting)
 {
-	if (machine_has_node(node))
-		snprintf(path, MACHINE_PATH,
-			 "/sys/devices/system/node/node%d/hugepages/hugepages-%" PRIu64 "kB", node,
-			 kib);
-	else
-		snprintf(path, MACHINE_PATH, "/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB",
-			 kib);
-	return path;
-}
-
-static uint64_t free_bytes(int node)
-{
-	static const uint64_t sizes[] = {64, 2048, 32768, 524288, 1048576, 16777216};
 	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < RTE_DIM(sizes); i++) {
-		char path[MACHINE_PATH];
-
-		bytes += (uint64_t)machine_number(0, "%s/free_hugepages",
-						  pages_folder(node, sizes[i], path)) *
-				 sizes[i]
-			 << 10;
-	}
+	for (size_t i = 0; i < HUGEPAGES_SIZES; i++)
+		if (counts(c, s, i) == counting)
+			bytes += hugepages_free_bytes(node, hugepages_sizes[i]);
 	return bytes;
 }
 
-static void check_node(struct check *c, int node, uint64_t bytes)
+static uint64_t overcommit_bytes(const struct check *c, const struct sizes *s)
 {
-	uint64_t there = free_bytes(node), missing, total;
-	char folder[MACHINE_PATH];
-	const char *cause = TEXT("node %d has %" PRIu64 " MiB free, about %" PRIu64 " are needed",
-				 node, there >> 20, mib(bytes));
+	uint64_t bytes = 0;
 
-	if (there >= bytes) {
-		findings_add(&c->f, FINDING_OK, "hugepages", cause, "", "");
+	for (size_t i = 0; i < HUGEPAGES_SIZES; i++)
+		if (counts(c, s, i))
+			bytes += hugepages_overcommit_bytes(hugepages_sizes[i]);
+	return bytes;
+}
+
+/* Mounts all sizes that have free pages there, and no mount. */
+static const char *mount_command(struct check *c, const struct sizes *s, int node)
+{
+	const char *command = "";
+	char name[HUGEPAGES_NAME];
+
+	for (size_t i = 0; i < HUGEPAGES_SIZES; i++) {
+		if (s->mounted[i] || hugepages_free_bytes(node, hugepages_sizes[i]) == 0)
+			continue;
+		hugepages_name(hugepages_sizes[i], name);
+		command = TEXT("%s%smkdir -p /dev/hugepages-%s && mount -t hugetlbfs -o pagesize=%" PRIu64
+			       "K nodev /dev/hugepages-%s",
+			       command, *command != '\0' ? " && " : "", name, hugepages_sizes[i], name);
+	}
+	return command;
+}
+
+/* The size to have more of: those that are asked for, if they count. */
+static uint64_t size_to_add(const struct check *c, const struct sizes *s)
+{
+	uint64_t kib = 0;
+
+	for (size_t i = 0; i < HUGEPAGES_SIZES; i++)
+		if (counts(c, s, i) && (kib == 0 || hugepages_sizes[i] == PAGE_KIB))
+			kib = hugepages_sizes[i];
+	return kib;
+}
+
+static void find_too_few(struct check *c, const struct sizes *s, int node, uint64_t bytes,
+			 uint64_t there, const char *cause)
+{
+	uint64_t kib = size_to_add(c, s), more = free_bytes(c, s, node, false), missing, total;
+	const char *mount = c->args.huge_dir == NULL && more != 0 ? mount_command(c, s, node) : "";
+	char folder[MACHINE_PATH];
+
+	if (more >= bytes - there && *mount != '\0') {
+		findings_add(&c->f, FINDING_ERROR, "hugepages",
+			     TEXT("%s; %" PRIu64 " MiB are of sizes that are not mounted", cause,
+				  more >> 20),
+			     "EAL, or a port, has no memory", ROOT(mount));
 		return;
 	}
-	pages_folder(node, PAGE_KIB, folder);
+	hugepages_folder(node, kib, folder);
 	if (!machine_has("%s", folder)) {
 		findings_add(&c->f, FINDING_ERROR, "hugepages",
-			     TEXT("this kernel has none of %u KiB on node %d", PAGE_KIB, node),
+			     TEXT("this kernel has none of %" PRIu64 " KiB on node %d", kib, node),
 			     "EAL does not start",
 			     check_rerun(c,
 					 TEXT("--no-huge -m %" PRIu64,
@@ -175,9 +222,86 @@ static void check_node(struct check *c, int node, uint64_t bytes)
 		return;
 	}
 	total = (uint64_t)machine_number(0, "%s/nr_hugepages", folder);
-	missing = (bytes - there + (PAGE_KIB << 10) - 1) / (PAGE_KIB << 10);
+	missing = (bytes - there + (kib << 10) - 1) / (kib << 10);
 	findings_add(&c->f, FINDING_ERROR, "hugepages", cause, "EAL, or a port, has no memory",
 		     ROOT(TEXT("echo %" PRIu64 " > %s/nr_hugepages", total + missing, folder)));
+}
+
+/* `spare` is what the kernel may add on any node. */
+static void check_node(struct check *c, const struct sizes *s, int node, uint64_t bytes,
+		       uint64_t *spare)
+{
+	uint64_t there = free_bytes(c, s, node, true), added;
+	const char *cause;
+
+	added = there < bytes ? RTE_MIN(*spare, bytes - there) : 0;
+	*spare -= added;
+	there += added;
+	cause = TEXT("node %d has %" PRIu64 " MiB free, about %" PRIu64 " are needed", node,
+		     there >> 20, mib(bytes));
+	if (there >= bytes)
+		findings_add(&c->f, FINDING_OK, "hugepages", cause, "", "");
+	else
+		find_too_few(c, s, node, bytes, there, cause);
+}
+
+/* May its cgroup have them? */
+static void check_cgroup(struct check *c, const struct sizes *s, uint64_t bytes)
+{
+	char file[MACHINE_PATH], tight[MACHINE_PATH] = "";
+	uint64_t allowed = 0;
+
+	for (size_t i = 0; i < HUGEPAGES_SIZES; i++) {
+		uint64_t there = hugepages_overcommit_bytes(hugepages_sizes[i]), limit;
+
+		for (int node = 0; node < MACHINE_NODES; node++)
+			if (node == 0 || machine_has_node(node))
+				there += hugepages_free_bytes(node, hugepages_sizes[i]);
+		limit = hugepages_cgroup_bytes(hugepages_sizes[i], file);
+		if (!counts(c, s, i) || there == 0)
+			continue;
+		if (limit < there)
+			snprintf(tight, sizeof(tight), "%s", file);
+		allowed += RTE_MIN(limit, there);
+	}
+	if (tight[0] != '\0' && allowed < bytes)
+		findings_add(&c->f, FINDING_ERROR, "hugepages",
+			     TEXT("this cgroup may have %" PRIu64 " MiB more, about %" PRIu64
+				  " are needed", allowed >> 20, mib(bytes)),
+			     "SIGBUS, or EAL has no memory", ROOT(TEXT("echo max > %s", QUOTE(TEXT("%s", tight)))));
+}
+
+static void check_hugepages(struct check *c, const struct need *n)
+{
+	struct sizes *s = calloc(1, sizeof(*s));
+	uint64_t spare;
+
+	if (s == NULL)
+		return;
+	find_sizes(c, s);
+	spare = overcommit_bytes(c, s);
+	for (int node = 0; node < MACHINE_NODES; node++)
+		if (n->bytes[node] != 0)
+			check_node(c, s, node, n->bytes[node], &spare);
+	check_cgroup(c, s, n->all);
+	if (!c->args.in_memory)
+		check_mount(c, s);
+	free(s);
+}
+
+/* To have so many: those that others have stay theirs. */
+static const char *have_hugepages(struct check *c, uint64_t wanted_mib)
+{
+	uint64_t kib = hugepages_default(), unused = 0;
+	uint64_t wanted = (wanted_mib * KIB_PER_MIB + kib - 1) / kib;
+	char text[64];
+
+	if (machine_line(text, sizeof(text), "HugePages_Free:", "/proc/meminfo"))
+		unused = strtoull(text, NULL, 10);
+	if (unused >= wanted)
+		return check_rerun(c, NULL, NULL, "--no-huge");
+	return ROOT(TEXT("echo %" PRIu64 " > /proc/sys/vm/nr_hugepages",
+			 (uint64_t)machine_number(0, "/proc/sys/vm/nr_hugepages") + wanted - unused));
 }
 
 static void check_no_huge(struct check *c, const struct need *n)
@@ -192,9 +316,7 @@ static void check_no_huge(struct check *c, const struct need *n)
 			     check_rerun(c, TEXT("-m %" PRIu64, mib(n->own)), NULL, NULL));
 	else
 		findings_add(&c->f, FINDING_NOTICE, "hugepages", "--no-huge does without them",
-			     "slower, for want of translations in the TLB",
-			     ROOT(TEXT("echo %" PRIu64 " > /proc/sys/vm/nr_hugepages",
-				       (given + 1) / 2)));
+			     "slower, for want of translations in the TLB", have_hugepages(c, given));
 }
 
 /* ---- locked memory ---- */
@@ -222,7 +344,7 @@ static void check_memlock(struct check *c, const struct need *n)
 	char text[128];
 	uint64_t limit;
 
-	if (who == NULL || machine_may(CAPABILITY_IPC_LOCK) ||
+	if (who == NULL || (rights_own() & RIGHT(CAP_IPC_LOCK)) ||
 	    !machine_line(text, sizeof(text), "Max locked memory", "/proc/self/limits") ||
 	    strncmp(text, "unlimited", 9) == 0)
 		return;
@@ -232,8 +354,8 @@ static void check_memlock(struct check *c, const struct need *n)
 	findings_add(&c->f, FINDING_ERROR, "memlock",
 		     TEXT("this user may lock %" PRIu64 " KiB, %s locks about %" PRIu64 " MiB",
 			  limit >> 10, who, mib(n->all)),
-		     "the port does not open",
-		     ROOT(TEXT("prlimit --pid %d --memlock=unlimited:unlimited", (int)getppid())));
+		     "the port does not open; this shell, and what it starts, may then",
+		     findings_root_here(&c->f, "prlimit --pid $$ --memlock=unlimited:unlimited"));
 }
 
 void check_memory(struct check *c)
@@ -247,13 +369,8 @@ void check_memory(struct check *c)
 			     check_rerun(c, NULL, NULL, "--in-memory"));
 	if (c->args.no_huge)
 		check_no_huge(c, &n);
-	if (!c->args.no_huge && !c->start) {
-		for (int node = 0; node < MACHINE_NODES; node++)
-			if (n.bytes[node] != 0)
-				check_node(c, node, n.bytes[node]);
-		if (!c->args.in_memory)
-			check_mount(c);
-	}
+	if (!c->args.no_huge && !c->start)
+		check_hugepages(c, &n);
 	if (!c->start)
 		check_memlock(c, &n);
 }

@@ -1,42 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * check_port.c - what each port's driver wants: a device, an interface, the kernel's support, rights
  */
-#include "check.h"
+#include "check_port.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "devargs.h"
+#include "interface.h"
 #include "place.h"
+#include "rights.h"
 
-#define CAPABILITY_NET_ADMIN 12
-#define CAPABILITY_NET_RAW 13
-#define CAPABILITY_SYS_ADMIN 21
-#define IFF_UP_BIT 1
-#define NO_SUCH -2 /* a number that no file has */
-
-/* One port of the configuration. */
-struct port {
-	const char *section; /* "face f0" */
-	const char *devargs;
-	const char *device; /* up to the first comma */
-	uint64_t queues;    /* that are asked of it */
-};
-
-static void add(struct check *c, const struct port *p, enum finding_severity severity,
-		const char *cause, const char *effect, const char *cure)
+void port_add(struct check *c, const struct port *p, enum finding_severity severity,
+	      const char *cause, const char *effect, const char *cure)
 {
 	findings_add(&c->f, severity, p->section, cause, effect, cure);
 }
 
-/* The command that runs it with other devargs of this port. */
-static const char *other_port(struct check *c, const struct port *p, const char *devargs)
+const char *port_other(struct check *c, const struct port *p, const char *devargs)
 {
 	return check_rerun(c, NULL,
 			   TEXT("--set %s",
@@ -47,112 +35,68 @@ static const char *other_port(struct check *c, const struct port *p, const char 
 /* Devargs with one word more. */
 static const char *with(struct check *c, const struct port *p, const char *word)
 {
-	return other_port(c, p, TEXT("%s,%s", p->devargs, word));
+	return port_other(c, p, TEXT("%s,%s", p->devargs, word));
 }
 
 /* ---- rights ---- */
 
-static const struct right {
-	unsigned int bit;
-	const char *name;
-} rights[] = {
-	{CAPABILITY_NET_ADMIN, "cap_net_admin"},
-	{CAPABILITY_NET_RAW, "cap_net_raw"},
-	{CAPABILITY_SYS_ADMIN, "cap_sys_admin"}, /* to find its map by number: cap_bpf is not enough */
-};
-
-/* Which of the first `nb` rights are lacking? */
-static void check_rights(struct check *c, const struct port *p, uint32_t first, uint32_t nb)
+/* setcap gives a file these and takes all others: so those that any port wants, and those that there
+ * are. */
+static const char *give_rights(struct check *c)
 {
-	char program[512] = "vnicd";
-	const char *lacking = "";
-	ssize_t n;
+	char program[512] = "vnicd", text[RIGHTS_TEXT];
+	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
-	for (uint32_t i = first; i < first + nb; i++)
-		if (!machine_may(rights[i].bit))
-			lacking = TEXT("%s%s%s", lacking, *lacking != '\0' ? "," : "",
-				       rights[i].name);
-	if (*lacking == '\0')
-		return;
-	n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	program[n > 0 ? n : 5] = '\0';
-	add(c, p, FINDING_ERROR, TEXT("%s needs %s", p->device, lacking), "it does not open",
-	    ROOT(TEXT("setcap %s+ep %s", lacking, QUOTE(program))));
+	return ROOT(TEXT("setcap %s+ep %s",
+			 rights_text(c->rights | rights_own() | rights_of_file(), text),
+			 QUOTE(program)));
+}
+
+static void check_rights(struct check *c, const struct port *p, uint64_t wanted)
+{
+	uint64_t lacking = wanted & ~rights_own();
+	char text[RIGHTS_TEXT];
+
+	if (lacking != 0)
+		port_add(c, p, FINDING_ERROR,
+			 TEXT("%s needs %s", p->device, rights_text(lacking, text)),
+			 "it does not open", give_rights(c));
 }
 
 /* ---- interfaces ---- */
 
-static bool is_up(const char *name)
-{
-	return (machine_number(0, "/sys/class/net/%s/flags", name) & IFF_UP_BIT) != 0;
-}
-
-/* The other end of a veth; false: it is none, or in another namespace. */
-static bool other_end(const char *name, char end[64])
-{
-	int64_t link = machine_number(NO_SUCH, "/sys/class/net/%s/iflink", name);
-	char path[MACHINE_PATH];
-	struct dirent *e;
-	DIR *dir;
-
-	if (link == machine_number(NO_SUCH, "/sys/class/net/%s/ifindex", name))
-		return false;
-	dir = opendir(machine_path(path, "/sys/class/net"));
-	end[0] = '\0';
-	while (dir != NULL && (e = readdir(dir)) != NULL)
-		if (e->d_name[0] != '.' && strcmp(e->d_name, name) != 0 &&
-		    machine_number(NO_SUCH, "/sys/class/net/%s/ifindex", e->d_name) == link)
-			snprintf(end, 64, "%.63s", e->d_name);
-	if (dir != NULL)
-		closedir(dir);
-	return end[0] != '\0';
-}
-
 static void check_carrier(struct check *c, const struct port *p, const char *name)
 {
 	const char *cause = TEXT("interface %s has no carrier", name);
-	char end[64];
+	char end[INTERFACE_NAME];
 
-	if (machine_number(1, "/sys/class/net/%s/carrier", name) != 0) {
-		add(c, p, FINDING_OK, TEXT("interface %s is up", name), "", "");
-	} else if (other_end(name, end)) {
-		add(c, p, FINDING_WARNING, TEXT("%s: its other end %s is down", cause, end),
-		    "nothing moves", ROOT(TEXT("ip link set %s up", end)));
+	if (interface_has_carrier(name)) {
+		port_add(c, p, FINDING_OK, TEXT("interface %s is up", name), "", "");
+	} else if (interface_other_end(name, end)) {
+		port_add(c, p, FINDING_WARNING, TEXT("%s: its other end %s is down", cause, end),
+			 "nothing moves", ROOT(TEXT("ip link set %s up", end)));
 	} else {
-		add(c, p, FINDING_WARNING, cause, "nothing moves until its other side is up",
-		    TEXT("ip -details link show %s", name));
+		port_add(c, p, FINDING_WARNING, cause, "nothing moves until its other side is up",
+			 TEXT("ip -details link show %s", name));
 	}
 }
 
 /* Is it there, and up? False: it is not there. */
 static bool check_interface(struct check *c, const struct port *p, const char *name)
 {
-	if (!machine_has("/sys/class/net/%s", name)) {
-		add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
-		    ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up", QUOTE(name),
-			      name)));
+	if (!interface_is_there(name)) {
+		port_add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
+			 ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up", QUOTE(name),
+				   name)));
 		return false;
 	}
-	if (!is_up(name))
-		add(c, p, FINDING_WARNING, TEXT("interface %s is down", name), "nothing moves",
-		    ROOT(TEXT("ip link set %s up", name)));
+	if (!interface_is_up(name))
+		port_add(c, p, FINDING_WARNING, TEXT("interface %s is down", name), "nothing moves",
+			 ROOT(TEXT("ip link set %s up", name)));
 	else
 		check_carrier(c, p, name);
 	return true;
-}
-
-static bool has_default_route(const char *name)
-{
-	static char all[MACHINE_TEXT];
-	char *save = NULL, interface[64], destination[16];
-
-	machine_text(all, sizeof(all), "/proc/net/route");
-	for (char *line = strtok_r(all, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save))
-		if (sscanf(line, "%63s %15s", interface, destination) == 2 &&
-		    strcmp(interface, name) == 0 && strcmp(destination, "00000000") == 0)
-			return true;
-	return false;
 }
 
 /* Does the kernel have this kind of sockets? It may load a module for the first one. */
@@ -173,25 +117,50 @@ static bool has_sockets(const char *protocol, int family)
 
 /* ---- drivers ---- */
 
+static void find_forbidden(struct check *c, const struct port *p, const char *path, const struct stat *st)
+{
+	const struct group *group = (st->st_mode & 060) == 060 && st->st_gid != 0 ?
+					    getgrgid(st->st_gid) :
+					    NULL;
+
+	port_add(c, p, FINDING_ERROR,
+		 TEXT("%s needs %s, which this user may not use", p->device, path),
+		 group != NULL ? TEXT("it does not open; group %s may use it", group->gr_name) :
+				 "it does not open",
+		 ROOT(TEXT("chown %u %s", geteuid(), QUOTE(path))));
+}
+
+/* A file that the driver opens, and the command that makes it. */
+static void check_file(struct check *c, const struct port *p, const char *path, const char *make)
+{
+	char at[MACHINE_PATH];
+	struct stat st = {0};
+
+	if (stat(machine_path(at, "%s", path), &st) != 0 && errno == ENOENT)
+		port_add(c, p, FINDING_ERROR,
+			 TEXT("%s needs %s, which is not there", p->device, path),
+			 "it does not open", ROOT(make));
+	else if (access(at, R_OK | W_OK) != 0)
+		find_forbidden(c, p, path, &st);
+}
+
+static void check_tun(struct check *c, const struct port *p)
+{
+	check_file(c, p, "/dev/net/tun",
+		   "modprobe tun && mkdir -p /dev/net && "
+		   "{ test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }");
+}
+
 static void check_tap(struct check *c, const struct port *p)
 {
 	char name[64];
 
-	if (!machine_has("/dev/net/tun")) {
-		add(c, p, FINDING_ERROR,
-		    TEXT("%s needs /dev/net/tun, which is not there", p->device),
-		    "it does not open",
-		    ROOT("modprobe tun && mkdir -p /dev/net && "
-			 "{ test -e /dev/net/tun || mknod /dev/net/tun c 10 200; }"));
-		return;
-	}
-	check_rights(c, p, 0, 1);
+	check_tun(c, p);
 	if (c->start || !devargs_value(p->devargs, "iface", name, sizeof(name)) ||
-	    !machine_has("/sys/class/net/%s", name) ||
-	    machine_has("/sys/class/net/%s/tun_flags", name))
+	    !interface_is_there(name) || interface_is_tap(name))
 		return;
-	add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
-	    "it does not open", with(c, p, TEXT("iface=%.11s-tap", name)));
+	port_add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
+		 "it does not open", with(c, p, TEXT("iface=%.11s-tap", name)));
 }
 
 static void check_af_packet(struct check *c, const struct port *p)
@@ -199,20 +168,10 @@ static void check_af_packet(struct check *c, const struct port *p)
 	char name[64] = "";
 
 	if (!has_sockets("PACKET", AF_PACKET))
-		add(c, p, FINDING_ERROR, "the kernel has no AF_PACKET sockets", "it does not open",
-		    ROOT("modprobe af_packet"));
-	check_rights(c, p, 1, 1);
+		port_add(c, p, FINDING_ERROR, "the kernel has no AF_PACKET sockets", "it does not open",
+			 ROOT("modprobe af_packet"));
 	if (devargs_value(p->devargs, "iface", name, sizeof(name)))
 		check_interface(c, p, name);
-}
-
-static uint32_t rx_queues(const char *name)
-{
-	uint32_t n = 0;
-
-	while (machine_has("/sys/class/net/%s/queues/rx-%u", name, n))
-		n++;
-	return n;
 }
 
 static uint32_t number_of(const struct port *p, const char *key, uint32_t otherwise)
@@ -231,21 +190,20 @@ static void check_af_xdp(struct check *c, const struct port *p)
 
 	devargs_value(p->devargs, "iface", name, sizeof(name));
 	if (!has_sockets("XDP", AF_XDP))
-		add(c, p, FINDING_ERROR, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)",
-		    "it does not open",
-		    other_port(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
-	check_rights(c, p, 0, 3);
+		port_add(c, p, FINDING_ERROR, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)",
+			 "it does not open",
+			 port_other(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
 	if (name[0] == '\0' || !check_interface(c, p, name))
 		return;
-	if (wanted > rx_queues(name) && rx_queues(name) != 0)
-		add(c, p, FINDING_ERROR,
-		    TEXT("interface %s has %u queues, %u are asked for", name, rx_queues(name),
-			 wanted),
-		    "it does not open", ROOT(TEXT("ethtool -L %s combined %u", name, wanted)));
-	if (has_default_route(name))
-		add(c, p, FINDING_WARNING, TEXT("interface %s has the default route", name),
-		    "net_af_xdp takes its packets: what the host itself receives there, ssh too, ends",
-		    other_port(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
+	if (wanted > interface_rx_queues(name) && interface_rx_queues(name) != 0)
+		port_add(c, p, FINDING_ERROR,
+			 TEXT("interface %s has %u queues, %u are asked for", name, interface_rx_queues(name),
+			      wanted),
+			 "it does not open", ROOT(TEXT("ethtool -L %s combined %u", name, wanted)));
+	if (interface_has_default_route(name))
+		port_add(c, p, FINDING_WARNING, TEXT("interface %s has the default route", name),
+			 "net_af_xdp takes its packets: what the host itself receives there, ssh too, ends",
+			 port_other(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
 }
 
 /* Where it is to listen. */
@@ -256,24 +214,41 @@ static void check_listening(struct check *c, const struct port *p, const char *k
 
 	if (rc == 0)
 		return;
-	add(c, p, FINDING_ERROR, TEXT("socket %s: %s; %s", path, place_error(rc), place_cure(rc)),
-	    "it does not open", with(c, p, TEXT("%s=/tmp/%s.sock", key, p->device)));
+	port_add(c, p, FINDING_ERROR, TEXT("socket %s: %s; %s", path, place_error(rc), place_cure(rc)),
+		 "it does not open", with(c, p, TEXT("%s=/tmp/%s.sock", key, p->device)));
 }
 
-/* The listener that it is to connect to. */
-static bool listens(const char *path)
+/* The listener that it is to connect to: 0, or why not. */
+static int try_to_connect(const char *path)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool found;
+	int rc = 0;
 
+	if (fd < 0)
+		return -errno;
 	snprintf(at.sun_path, sizeof(at.sun_path), "%.107s", path);
 	/* of another type is as well there */
-	found = fd >= 0 && (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0 ||
-			    errno == EPROTOTYPE || errno == EAGAIN);
-	if (fd >= 0)
-		close(fd);
-	return found;
+	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) != 0 && errno != EPROTOTYPE &&
+	    errno != EAGAIN)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static void check_connecting(struct check *c, const struct port *p, const char *path)
+{
+	int rc = c->start ? 0 : try_to_connect(path);
+	struct stat st;
+
+	if (rc == -EACCES && stat(path, &st) == 0)
+		find_forbidden(c, p, path, &st);
+	else if (rc == -EACCES)
+		port_add(c, p, FINDING_ERROR, TEXT("socket %s: %s", path, strerror(-rc)),
+			 "it does not open", TEXT("namei -l %s", QUOTE(path)));
+	else if (rc != 0)
+		port_add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
+			 "it does not open", with(c, p, "server=1"));
 }
 
 static bool says(const struct port *p, const char *key, const char *value, bool otherwise)
@@ -293,29 +268,39 @@ static void check_vhost(struct check *c, const struct port *p)
 		check_listening(c, p, "iface", path);
 }
 
+/* Then it makes a tap, too. */
+static bool is_kernel_vhost(const char *devargs)
+{
+	char path[256];
+
+	return devargs_driver(devargs, "net_virtio_user") &&
+	       devargs_value(devargs, "path", path, sizeof(path)) &&
+	       strcmp(path, "/dev/vhost-net") == 0;
+}
+
 static void check_virtio_user(struct check *c, const struct port *p)
 {
 	char path[256];
 
 	if (!devargs_value(p->devargs, "path", path, sizeof(path)))
 		return;
+	if (is_kernel_vhost(p->devargs)) {
+		check_file(c, p, path, "modprobe vhost_net");
+		check_tun(c, p);
+		return;
+	}
 	if (strncmp(path, "/dev/", 5) == 0) {
-		if (!machine_has("%s", path))
-			add(c, p, FINDING_ERROR, TEXT("there is no %s", path), "it does not open",
-			    ROOT(strcmp(path, "/dev/vhost-net") == 0 ?
-					 "modprobe vhost_net" :
-					 "modprobe -a vhost_net vhost_vdpa"));
+		check_file(c, p, path, "modprobe -a vhost_net vhost_vdpa");
 		return;
 	}
 	if (says(p, "server", "1", false))
 		check_listening(c, p, "path", path);
-	else if (!c->start && !listens(path))
-		add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
-		    "it does not open", with(c, p, "server=1"));
+	else
+		check_connecting(c, p, path);
 	if (!c->args.no_huge && !c->args.single_file)
-		add(c, p, FINDING_WARNING, "hugepages without --single-file-segments",
-		    "the vhost side cannot map so many files, nothing moves",
-		    check_rerun(c, "--single-file-segments", NULL, NULL));
+		port_add(c, p, FINDING_WARNING, "hugepages without --single-file-segments",
+			 "the vhost side cannot map so many files, nothing moves",
+			 check_rerun(c, "--single-file-segments", NULL, NULL));
 }
 
 static void check_memif(struct check *c, const struct port *p)
@@ -327,11 +312,11 @@ static void check_memif(struct check *c, const struct port *p)
 	if (says(p, "socket-abstract", "no", false) && server)
 		check_listening(c, p, "socket", path);
 	if (!server && says(p, "zero-copy", "yes", false) && (c->args.no_huge || !c->args.single_file))
-		add(c, p, FINDING_ERROR,
-		    TEXT("zero-copy=yes %s",
-			 c->args.no_huge ? "and --no-huge" : "without --single-file-segments"),
-		    "it does not open",
-		    check_rerun(c, c->args.single_file ? NULL : "--single-file-segments", NULL, "--no-huge"));
+		port_add(c, p, FINDING_ERROR,
+			 TEXT("zero-copy=yes %s",
+			      c->args.no_huge ? "and --no-huge" : "without --single-file-segments"),
+			 "it does not open",
+			 check_rerun(c, c->args.single_file ? NULL : "--single-file-segments", NULL, "--no-huge"));
 }
 
 /* A file to read, or to write in its folder. */
@@ -343,88 +328,16 @@ static void check_capture(struct check *c, const struct port *p)
 	    devargs_value(p->devargs, "rx_iface", name, sizeof(name)))
 		check_interface(c, p, name);
 	if (devargs_value(p->devargs, "rx_pcap", path, sizeof(path)) && access(path, R_OK) != 0)
-		add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
-		    TEXT("tcpdump -c 1000 -w %s", QUOTE(path)));
+		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
+			 TEXT("tcpdump -c 1000 -w %s", QUOTE(path)));
 	if (!devargs_value(p->devargs, "tx_pcap", path, sizeof(path)))
 		return;
 	slash = strrchr(path, '/');
 	if (slash != NULL)
 		*slash = '\0';
 	if (slash != NULL && slash != path && access(path, W_OK | X_OK) != 0)
-		add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
-		    TEXT("mkdir -p %s", QUOTE(path)));
-}
-
-/* ---- PCI ---- */
-
-static const char *bind_command(struct check *c, const char *address)
-{
-	const char *device = TEXT("/sys/bus/pci/devices/%s", address);
-
-	return ROOT(TEXT(
-		"modprobe vfio-pci && echo vfio-pci > %s/driver_override "
-		"&& { test ! -e %s/driver || echo %s > %s/driver/unbind; } && echo %s > /sys/bus/pci/drivers_probe",
-		device, device, address, device, address));
-}
-
-/* Drivers of the kernel that stay, beside DPDK's. */
-static bool stays(const char *driver)
-{
-	return strncmp(driver, "mlx", 3) == 0 || strcmp(driver, "mana") == 0;
-}
-
-static void check_vfio(struct check *c, const struct port *p, const char *address)
-{
-	char group[32], mode[8], path[MACHINE_PATH];
-
-	if (!machine_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group", address)) {
-		machine_text(mode, sizeof(mode),
-			     "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
-		if (mode[0] != 'Y')
-			add(c, p, FINDING_ERROR, TEXT("%s is in no IOMMU group", address),
-			    "VFIO does not give it away",
-			    ROOT("echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
-				 "iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
-		else
-			add(c, p, FINDING_NOTICE, TEXT("%s has no IOMMU", address),
-			    "the device may write to any memory, which only root is allowed to give it",
-			    ROOT("echo 'GRUB_CMDLINE_LINUX=\"$GRUB_CMDLINE_LINUX intel_iommu=on "
-				 "iommu=pt\"' > /etc/default/grub.d/vnicd-iommu.cfg && update-grub && reboot"));
-		return;
-	}
-	machine_path(path, "/dev/vfio/%s", group);
-	if (access(path, R_OK | W_OK) != 0)
-		add(c, p, FINDING_ERROR, TEXT("/dev/vfio/%s may not be used by this user", group),
-		    "it does not open",
-		    ROOT(TEXT("modprobe vfio-pci && chown %u:%u /dev/vfio/%s", geteuid(), getegid(),
-			      group)));
-	else
-		add(c, p, FINDING_OK,
-		    TEXT("%s is bound to vfio-pci, IOMMU group %s", address, group), "", "");
-}
-
-static void check_device(struct check *c, const struct port *p, const char *address)
-{
-	char driver[64] = "none";
-
-	if (c->args.no_pci)
-		add(c, p, FINDING_ERROR, "EAL's --no-pci hides it", "it does not open",
-		    check_rerun(c, NULL, NULL, "--no-pci"));
-	if (!machine_has("/sys/bus/pci/devices/%s", address)) {
-		add(c, p, FINDING_ERROR, TEXT("there is no PCI device %s", address),
-		    "it does not open", "lspci -D -d ::0200");
-		return;
-	}
-	machine_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver", address);
-	if (stays(driver) || strncmp(driver, "uio", 3) == 0 || strcmp(driver, "igb_uio") == 0)
-		add(c, p, FINDING_OK, TEXT("%s is bound to %s", address, driver), "", "");
-	else if (strcmp(driver, "vfio-pci") == 0)
-		check_vfio(c, p, address);
-	else
-		add(c, p, FINDING_ERROR,
-		    TEXT("%s is bound to %s, not to vfio-pci", address,
-			 strcmp(driver, "none") == 0 ? "no driver" : driver),
-		    "DPDK does not get it", bind_command(c, address));
+		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
+			 TEXT("mkdir -p %s", QUOTE(path)));
 }
 
 /* ---- all ---- */
@@ -432,15 +345,28 @@ static void check_device(struct check *c, const struct port *p, const char *addr
 static const struct {
 	const char *driver;
 	void (*look)(struct check *c, const struct port *p);
+	uint64_t rights;
 } drivers[] = {
-	{"net_tap", check_tap},
-	{"net_af_packet", check_af_packet},
-	{"net_af_xdp", check_af_xdp},
-	{"net_vhost", check_vhost},
-	{"net_virtio_user", check_virtio_user},
-	{"net_memif", check_memif},
-	{"net_pcap", check_capture},
+	{"net_tap", check_tap, RIGHT(CAP_NET_ADMIN)},
+	{"net_af_packet", check_af_packet, RIGHT(CAP_NET_RAW)},
+	/* the last one to find its map by number: cap_bpf is not enough */
+	{"net_af_xdp", check_af_xdp,
+	 RIGHT(CAP_NET_ADMIN) | RIGHT(CAP_NET_RAW) | RIGHT(CAP_SYS_ADMIN)},
+	{"net_vhost", check_vhost, 0},
+	{"net_virtio_user", check_virtio_user, 0},
+	{"net_memif", check_memif, 0},
+	{"net_pcap", check_capture, 0},
 };
+
+static uint64_t rights_for(const char *devargs)
+{
+	uint64_t rights = is_kernel_vhost(devargs) ? RIGHT(CAP_NET_ADMIN) : 0;
+
+	for (size_t i = 0; i < RTE_DIM(drivers); i++)
+		if (devargs_driver(devargs, drivers[i].driver))
+			rights |= drivers[i].rights;
+	return rights;
+}
 
 /* A driver that makes as many queues as its devargs say: are they enough? */
 static void check_queues(struct check *c, const struct port *p)
@@ -455,11 +381,11 @@ static void check_queues(struct check *c, const struct port *p)
 	for (size_t i = 0; i < RTE_DIM(known); i++)
 		if (devargs_driver(p->devargs, known[i].driver) &&
 		    number_of(p, known[i].key, 1) < p->queues)
-			add(c, p, FINDING_ERROR,
-			    TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
-				 number_of(p, known[i].key, 1), p->queues),
-			    "it does not open",
-			    with(c, p, TEXT("%s=%" PRIu64, known[i].key, p->queues)));
+			port_add(c, p, FINDING_ERROR,
+				 TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
+				      number_of(p, known[i].key, 1), p->queues),
+				 "it does not open",
+				 with(c, p, TEXT("%s=%" PRIu64, known[i].key, p->queues)));
 }
 
 static void check_port(struct check *c, const char *section, const char *devargs, uint64_t queues)
@@ -475,11 +401,16 @@ static void check_port(struct check *c, const char *section, const char *devargs
 	for (size_t i = 0; i < RTE_DIM(drivers); i++)
 		if (devargs_driver(devargs, drivers[i].driver))
 			drivers[i].look(c, &p);
+	check_rights(c, &p, rights_for(devargs));
 	check_queues(c, &p);
 }
 
 void check_ports(struct check *c)
 {
+	for (uint32_t i = 0; i < c->conf->nb_adapters; i++)
+		c->rights |= rights_for(c->conf->adapter[i].port);
+	for (uint32_t i = 0; i < c->conf->nb_faces; i++)
+		c->rights |= rights_for(c->conf->face[i].port);
 	for (uint32_t i = 0; i < c->conf->nb_adapters; i++)
 		check_port(c, TEXT("adapter %s", c->conf->adapter[i].name),
 			   c->conf->adapter[i].port, 1 + c->conf->adapter[i].nb_shares);

@@ -68,12 +68,23 @@ const char *findings_quote(struct findings *f, const char *word)
 	return *word != '\0' && word[strspn(word, plain)] == '\0' ? word : quoted(f, word);
 }
 
+static bool has_sudo(void)
+{
+	return access("/usr/bin/sudo", X_OK) == 0;
+}
+
 const char *findings_root(struct findings *f, const char *command)
 {
 	if (geteuid() == 0)
 		return command;
-	return findings_text(f, access("/usr/bin/sudo", X_OK) == 0 ? "sudo sh -c %s" : "su -c %s",
-			     quoted(f, command));
+	return findings_text(f, has_sudo() ? "sudo sh -c %s" : "su -c %s", quoted(f, command));
+}
+
+const char *findings_root_here(struct findings *f, const char *words)
+{
+	if (geteuid() == 0)
+		return words;
+	return findings_text(f, has_sudo() ? "sudo %s" : "su -c \"%s\"", words);
 }
 
 void findings_print(const struct findings *f, FILE *out)

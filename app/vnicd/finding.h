@@ -15,7 +15,7 @@
 #include <rte_common.h>
 
 #define FINDINGS_MAX 96
-#define FINDINGS_TEXT 65536
+#define FINDINGS_TEXT (1 << 20)
 
 enum finding_severity {
 	FINDING_OK,      /* looked at, and well */
@@ -47,6 +47,8 @@ void findings_add(struct findings *f, enum finding_severity severity, const char
 		  const char *cause, const char *effect, const char *cure);
 /* A command that only root may give, as this user can: with sudo, or su. */
 const char *findings_root(struct findings *f, const char *command);
+/* The same for words without quotes, whose $ are for the user's own shell. */
+const char *findings_root_here(struct findings *f, const char *words);
 /* A word as the shell reads it. */
 const char *findings_quote(struct findings *f, const char *word);
 

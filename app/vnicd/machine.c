@@ -106,22 +106,33 @@ bool machine_link(char *name, size_t len, const char *format, ...)
 	       len;
 }
 
+FILE *machine_open(const char *path)
+{
+	char at[MACHINE_PATH];
+
+	return fopen(machine_path(at, "%s", path), "re");
+}
+
 bool machine_line(char *text, size_t len, const char *key, const char *path)
 {
-	static char all[MACHINE_TEXT];
-	char *save = NULL;
+	FILE *file = machine_open(path);
+	bool found = false;
+	char *line = NULL;
+	size_t size = 0;
 
 	text[0] = '\0';
-	if (!machine_text(all, sizeof(all), "%s", path))
-		return false;
-	for (char *line = strtok_r(all, "\n", &save); line != NULL;
-	     line = strtok_r(NULL, "\n", &save))
+	while (file != NULL && !found && getline(&line, &size, file) > 0)
 		if (strncmp(line, key, strlen(key)) == 0) {
-			line += strlen(key);
-			snprintf(text, len, "%s", line + strspn(line, " \t"));
-			return true;
+			char *rest = line + strlen(key);
+
+			rest[strcspn(rest, "\n")] = '\0';
+			snprintf(text, len, "%s", rest + strspn(rest, " \t"));
+			found = true;
 		}
-	return false;
+	free(line);
+	if (file != NULL)
+		fclose(file);
+	return found;
 }
 
 /* ---- CPUs ---- */
@@ -209,12 +220,4 @@ void machine_cpus_usable(cpu_set_t *cpus)
 		cpus_read(cpus, text);
 	if (machine_cpus(&online, "/sys/devices/system/cpu/online"))
 		CPU_AND(cpus, cpus, &online);
-}
-
-bool machine_may(unsigned int capability)
-{
-	char text[64];
-
-	return machine_line(text, sizeof(text), "CapEff:", "/proc/self/status") &&
-	       (strtoull(text, NULL, 16) >> capability & 1) != 0;
 }

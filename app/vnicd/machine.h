@@ -13,11 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <rte_common.h>
 
 #define MACHINE_PATH 512
-#define MACHINE_TEXT 16384
 #define MACHINE_NODES 64
 
 /* Is it this machine, and not a made-up one? */
@@ -28,6 +28,8 @@ const char *machine_path(char path[MACHINE_PATH], const char *format, ...)
 bool machine_has(const char *format, ...) __rte_format_printf(1, 2);
 /* A file's text without the line end, cut off at `len` - 1. False: there is none; then it is "". */
 bool machine_text(char *text, size_t len, const char *format, ...) __rte_format_printf(3, 4);
+/* To read it line by line; NULL: it cannot be opened. */
+FILE *machine_open(const char *path);
 /* The number that a file begins with, decimal or 0x...; `otherwise` if there is none. */
 int64_t machine_number(int64_t otherwise, const char *format, ...) __rte_format_printf(2, 3);
 /* The last part of what a symbolic link points to. */
@@ -49,7 +51,5 @@ int machine_node_of_cpu(int cpu);
 bool machine_has_node(int node);
 /* Those that this process may use, and that are there. */
 void machine_cpus_usable(cpu_set_t *cpus);
-/* Has this process the capability of this number? */
-bool machine_may(unsigned int capability);
 
 #endif

@@ -28,6 +28,7 @@
 #define ERROR_MORE 768 /* room for what an answer adds to a line, escapes included */
 #define BACKLOG 8
 #define WHY 160
+#define DEAF_MS 100 /* without descriptors to spare: poll() would say so at once, again and again */
 
 struct socket_client {
 	int fd; /* -1: none */
@@ -46,6 +47,7 @@ struct vnicd_socket {
 	int fd;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct roles roles;
+	uint64_t deaf_until_ms; /* the listener is not looked at before */
 	struct socket_client client[CLIENTS];
 };
 
@@ -281,8 +283,11 @@ static void welcome(struct vnicd_socket *s)
 	uint32_t user = UINT32_MAX;
 	enum role role;
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			s->deaf_until_ms = now_ms() + DEAF_MS;
 		return;
+	}
 	role = roles_of_peer(&s->roles, fd, &user);
 	if (role == ROLE_NONE) {
 		snprintf(why, sizeof(why), "neither control_operators nor control_readers names user %u, or "
@@ -306,7 +311,8 @@ bool vnicd_socket_poll(struct vnicd *d, int wait_ms)
 
 	if (s == NULL)
 		return false;
-	fds[CLIENTS] = (struct pollfd){.fd = s->fd, .events = POLLIN};
+	fds[CLIENTS] = (struct pollfd){.fd = now_ms() < s->deaf_until_ms ? -1 : s->fd,
+				       .events = POLLIN};
 	fds[CLIENTS + 1] = (struct pollfd){.fd = vnicd_peers_fd(d), .events = POLLIN}; /* wakes us */
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		bool full = s->client[i].len == LINE && s->client[i].request != NULL;
@@ -318,7 +324,7 @@ bool vnicd_socket_poll(struct vnicd *d, int wait_ms)
 			wait_ms = wait_ms > 1 ? 1 : wait_ms;
 	}
 	if (poll(fds, CLIENTS + 2, wait_ms) < 0)
-		return true;
+		return false;
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		struct socket_client *c = &s->client[i];
 

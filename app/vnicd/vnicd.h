@@ -168,7 +168,7 @@ int vnicd_socket_open(struct vnicd *d);
 void vnicd_socket_close(struct vnicd *d);
 /* Answer who has asked for something that is over. */
 void vnicd_socket_answer(struct vnicd *d);
-/* Serve it, waiting for something to do up to `wait_ms`; false: there is no socket. */
+/* Serve it, waiting for something to do up to `wait_ms`; false: it has not waited. */
 bool vnicd_socket_poll(struct vnicd *d, int wait_ms);
 
 /* peers.c: those on the other side of the ports, who come and go. */

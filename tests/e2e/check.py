@@ -3,6 +3,7 @@
 # check.py - vnicd --check: each finding on a made-up machine, and this one as it is
 # usage: check.py VNICD CASE      CASE: a function case_... below
 import fcntl
+import grp
 import json
 import os
 import re
@@ -39,8 +40,15 @@ def device(address, driver="vfio-pci", group="7", node=0):
     if driver:
         os.symlink("../drivers/" + driver, TREE + at + "/driver")
     if group:
-        os.symlink("../iommu_groups/" + group, TREE + at + "/iommu_group")
+        os.symlink("../../iommu_groups/" + group, TREE + at + "/iommu_group")
+        os.makedirs(TREE + "/sys/bus/pci/iommu_groups/%s/devices/%s" % (group, address))
         put("/dev/vfio/" + group)
+
+
+def nic(address, name, flags, deeper=""):
+    """An interface that the kernel's driver makes of a device."""
+    os.makedirs(TREE + "/sys/bus/pci/devices/%s%s/net/%s" % (address, deeper, name))
+    put("/sys/class/net/%s/flags" % name, flags)
 
 
 def nodes(cpus):
@@ -49,10 +57,14 @@ def nodes(cpus):
         pages(n, 1024, 1024)
 
 
-def pages(node, total, free):
-    at = "/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/" % node
+def huge(node, kib, total, free):
+    at = "/sys/devices/system/node/node%d/hugepages/hugepages-%dkB/" % (node, kib)
     put(at + "nr_hugepages", str(total))
     put(at + "free_hugepages", str(free))
+
+
+def pages(node, total, free):
+    huge(node, 2048, total, free)
 
 
 def status(cpus="0-3", capabilities=0x1ffffffffff):
@@ -176,7 +188,93 @@ def case_memory():
     found("error", "hugetlbfs: it is not mounted", cure="^mkdir -p /dev/hugepages && mount -t hugetlbfs nodev")
     assert findings(look(eal=(*LCORES, "--in-memory"))) == []
     machine()
-    found("error", "hugetlbfs: --huge-dir /mnt/h is no mount", eal=(*LCORES, "--huge-dir", "/mnt/h"), cure="/mnt/h")
+    found("error", "hugetlbfs: --huge-dir /mnt/h is on no mount", eal=(*LCORES, "--huge-dir", "/mnt/h"), cure="/mnt/h")
+
+
+def mounts(*lines):
+    put("/proc/mounts", "\n".join(lines))
+
+
+def case_mounts():
+    """Pages count of the sizes that EAL finds mounted, as EAL finds them."""
+    two, one = "nodev /dev/hugepages hugetlbfs rw,relatime,pagesize=2M 0 0", "nodev /mnt/1g hugetlbfs rw,pagesize=1024M 0 0"
+    machine()
+    pages(0, 0, 0)
+    huge(0, 1048576, 4, 4)
+    os.makedirs(TREE + "/mnt/1g/mine")
+    mounts(one)
+    assert findings(look()) == []
+    mounts(two, one)
+    assert findings(look()) == []
+    mounts(two)
+    f = found("error", "node 0 has 0 MiB free, about .* are needed; 4096 MiB are of sizes that are not mounted",
+              cure="^mkdir -p /dev/hugepages-1GB && mount -t hugetlbfs -o pagesize=1048576K nodev /dev/hugepages-1GB$")
+    assert findings(look(eal=(*LCORES, "--in-memory"))) == []
+    huge(0, 1048576, 4, 0)
+    mounts(one)
+    found("error", "node 0 has 0 MiB free", cure="echo 5 > .*/hugepages-1048576kB/nr_hugepages")
+    # one without a size has the default one
+    pages(0, 1024, 1024)
+    mounts("nodev /dev/hugepages hugetlbfs rw 0 0")
+    assert findings(look()) == []
+    put("/proc/meminfo", "Hugepagesize:    1048576 kB")
+    found("error", "node 0 has 0 MiB free.*; 2048 MiB are of sizes that are not mounted", cure="pagesize=2048K")
+    # a folder on a mount
+    machine()
+    huge(0, 1048576, 4, 4)
+    os.makedirs(TREE + "/mnt/1g/mine")
+    mounts(two, one)
+    for dir in ("/dev/hugepages/", "/mnt/1g", "/mnt/1g/", "/mnt/1g/mine", "/mnt/1g/mine/"):
+        assert findings(look(eal=(*LCORES, "--huge-dir", dir))) == [], dir
+    found("error", "there is no folder /mnt/1g/other", eal=(*LCORES, "--huge-dir", "/mnt/1g/other"),
+          cure="^mkdir -p /mnt/1g/other && chown")
+    found("error", "--huge-dir /mnt/1gb is on no mount", eal=(*LCORES, "--huge-dir", "/mnt/1gb"))
+    # far below
+    mounts(*("overlay /var/lib/containers/%04d overlay rw,lowerdir=%s 0 0" % (i, "l" * 100) for i in range(400)), two)
+    assert findings(look()) == []
+
+
+def case_mount_rights():
+    """A mount that may not be used hides none of another size; of the same size EAL takes the first."""
+    machine()
+    os.makedirs(TREE + "/mnt/1g")
+    os.makedirs(TREE + "/mnt/2m")
+    os.chmod(TREE + "/var/run/dpdk", 0o777)
+    os.chmod(TREE + "/dev/hugepages", 0o777)
+    one = "nodev /mnt/1g hugetlbfs rw,pagesize=1024M 0 0"
+    two = "nodev /dev/hugepages hugetlbfs rw,pagesize=2M 0 0"
+    mounts(one, two)
+    if os.getuid() != 0 or shutil.which("setpriv") is None:
+        skip("needs root, and setpriv of util-linux, to become somebody else")
+    os.chmod(WORK, 0o755)
+    assert findings(look(user=65534)) == []
+    mounts(two.replace("/dev/hugepages", "/mnt/2m"), two)
+    as_other("error", "hugetlbfs: /mnt/2m may not be written by this user", cure="--huge-dir /dev/hugepages -- --config")
+    mounts(two.replace("/dev/hugepages", "/mnt/2m"))
+    as_other("error", "hugetlbfs: /mnt/2m may not be written by this user", cure="chown 65534:65534 /mnt/2m")
+
+
+def case_overcommit():
+    """What the kernel adds by itself counts; what a cgroup forbids does not."""
+    machine()
+    pages(0, 0, 0)
+    at = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+    put(at + "nr_overcommit_hugepages", "400")
+    put(at + "surplus_hugepages", "100")
+    assert findings(look()) == []
+    put(at + "surplus_hugepages", "400")
+    found("error", "hugepages: node 0 has 0 MiB free")
+    machine()
+    put("/proc/self/cgroup", "1:name=systemd:/\n0::/pod/one")
+    put("/sys/fs/cgroup/pod/one/hugetlb.2MB.max", "max")
+    put("/sys/fs/cgroup/pod/hugetlb.2MB.max", "max")
+    assert findings(look()) == []
+    put("/sys/fs/cgroup/pod/hugetlb.2MB.max", str(20 << 20))
+    put("/sys/fs/cgroup/pod/hugetlb.2MB.current", str(8 << 20))
+    found("error", "hugepages: this cgroup may have 12 MiB more, about [0-9]+ are needed",
+          cure="^echo max > /sys/fs/cgroup/pod/hugetlb.2MB.max$")
+    put("/sys/fs/cgroup/pod/hugetlb.2MB.max", str(1 << 30))
+    assert findings(look()) == []
 
 
 def case_no_huge():
@@ -185,7 +283,16 @@ def case_no_huge():
     f = findings(answer)
     assert len(f) == 1 and re.search("EAL gets 8 MiB, about [0-9]+ are needed", f[0]["cause"]), f
     found("notice", "hugepages: --no-huge does without them", eal=(*LCORES, "--no-huge", "-m", "512"),
-          cure="echo 256 > /proc/sys/vm/nr_hugepages")
+          cure="^echo 256 > /proc/sys/vm/nr_hugepages$")
+    # those of others stay
+    put("/proc/sys/vm/nr_hugepages", "1000")
+    put("/proc/meminfo", "HugePages_Total: 1000\nHugePages_Free:       6\nHugepagesize:       2048 kB")
+    found("notice", "hugepages: --no-huge does without them", eal=(*LCORES, "--no-huge", "-m", "511"),
+          cure="^echo 1250 > /proc/sys/vm/nr_hugepages$")
+    put("/proc/meminfo", "HugePages_Total: 1000\nHugePages_Free:     256\nHugepagesize:       2048 kB")
+    f = found("notice", "hugepages: --no-huge does without them", eal=(*LCORES, "--no-huge", "-m", "512"),
+              cure="^" + VNICD)
+    assert "--no-huge" not in f["cure"], f
     f = findings(look(eal=(*LCORES, "--no-huge", "--in-memory", "-m", "512")))
     assert len(f) == 2 and any("exclude each other" in x["cause"] and "in-memory" not in x["cure"] for x in f), f
 
@@ -221,9 +328,16 @@ def case_memlock():
     device("0000:01:00.0")
     status(capabilities=0x3000)
     found("error", "memlock: this user may lock 8192 KiB, VFIO locks about", config=adapter("0000:01:00.0"),
-          cure="prlimit --pid [0-9]+ --memlock=unlimited:unlimited")
+          cure=r"^prlimit --pid \$\$ --memlock=unlimited:unlimited$")
     put("/proc/self/limits", "Max locked memory         unlimited            unlimited            bytes")
     assert findings(look(adapter("0000:01:00.0"))) == []
+    put("/proc/self/limits", "Max locked memory         8388608              8388608              bytes")
+    # the shell that is to have it is the user's, not one that sudo or su starts
+    os.chmod(TREE + "/dev/hugepages", 0o777)
+    os.chmod(TREE + "/var/run/dpdk", 0o777)
+    os.chmod(TREE + "/dev/vfio/7", 0o666)
+    as_other("error", "memlock: this user may lock 8192 KiB", config=adapter("0000:01:00.0"),
+             cure=r"^(sudo|su -c \"?)\s*prlimit --pid \$\$ --memlock=unlimited:unlimited\"?$")
 
 
 def case_cpus():
@@ -332,6 +446,25 @@ def case_interfaces():
     found("error", "net_af_xdp0 needs cap_net_admin,cap_net_raw,cap_sys_admin$", config=xdp)
 
 
+def case_capabilities():
+    """setcap gives a file all that it is to have: what any port needs, what it has, what this process has."""
+    machine()
+    status(capabilities=0)
+    f = findings(look(adapter("net_af_packet0,iface=eth1").replace("net_null1", "net_tap0")))
+    assert [x["cause"] for x in f] == ["net_af_packet0 needs cap_net_raw", "net_tap0 needs cap_net_admin"], f
+    assert all("setcap cap_net_admin,cap_net_raw+ep " in x["cure"] for x in f), f
+    status(capabilities=0x4000)
+    packet = adapter("net_af_packet0,iface=eth1")
+    found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw,cap_ipc_lock[+]ep ")
+    put("/proc/self/exe")
+    if os.getuid() != 0 or shutil.which("setcap") is None:
+        skip("needs root, and setcap of libcap2-bin, for a file that has capabilities")
+    if run("setcap", "cap_chown,cap_checkpoint_restore+ep", TREE + "/proc/self/exe").returncode != 0:
+        skip("no file can have capabilities here")
+    found("error", "net_af_packet0 needs cap_net_raw$", config=packet,
+          cure="setcap cap_chown,cap_net_raw,cap_ipc_lock,cap_checkpoint_restore[+]ep ")
+
+
 def case_tap():
     machine()
     tap = face("net_tap0,iface=t0")
@@ -345,6 +478,42 @@ def case_tap():
     found("error", "face f: interface t0 is there, and is no tap", config=tap)
     put("/sys/class/net/t0/tun_flags", "0x1002")
     assert findings(look(tap)) == []
+
+
+def case_permission():
+    """What is there may yet be another's."""
+    machine()
+    os.chmod(TREE + "/dev/hugepages", 0o777)
+    os.chmod(TREE + "/var/run/dpdk", 0o777)
+    os.chmod(TREE + "/dev/net/tun", 0o600)
+    tap, kernel = face("net_tap0,iface=t0"), face("net_virtio_user0,path=/dev/vhost-net")
+    eal = (*LCORES, "--single-file-segments")
+    as_other("error", "face f: net_tap0 needs /dev/net/tun, which this user may not use", config=tap,
+             cure="chown 65534 /dev/net/tun")
+    os.chmod(TREE + "/dev/net/tun", 0o666)
+    assert findings(look(tap, user=65534)) == []
+    put("/dev/vhost-net")
+    group = next(g for g in grp.getgrall() if g.gr_gid not in (0, 65534))
+    os.chown(TREE + "/dev/vhost-net", 0, group.gr_gid)
+    os.chmod(TREE + "/dev/vhost-net", 0o660)
+    f = as_other("error", "net_virtio_user0 needs /dev/vhost-net, which this user may not use", config=kernel, eal=eal,
+                 cure="chown 65534 /dev/vhost-net")
+    assert f["effect"] == "it does not open; group %s may use it" % group.gr_name, f
+    os.chmod(TREE + "/dev/vhost-net", 0o666)
+    assert findings(look(kernel, eal, user=65534)) == []
+    os.chmod(TREE + "/dev/net/tun", 0o600)
+    as_other("error", "net_virtio_user0 needs /dev/net/tun", config=kernel, eal=eal)
+    os.chmod(TREE + "/dev/net/tun", 0o666)
+    status(capabilities=0)
+    as_other("error", "net_virtio_user0 needs cap_net_admin$", config=kernel, eal=eal)
+    status()
+    path = WORK + "/s"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen()
+        os.chmod(path, 0o600)
+        as_other("error", "net_virtio_user0 needs %s, which this user may not use" % path,
+                 config=face("net_virtio_user0,path=" + path), eal=eal, cure="chown 65534 " + path)
 
 
 def case_queues():
@@ -377,11 +546,89 @@ def case_pci():
     machine()
     device("0000:01:00.0", driver=None)
     found("error", "0000:01:00.0 is bound to no driver", config=pci)
-    machine()
-    device("0000:01:00.0", group=None)
-    found("error", "0000:01:00.0 is in no IOMMU group", config=pci, cure="intel_iommu=on")
+    for driver in ("uio_pci_generic", "igb_uio"):
+        machine()
+        os.chmod(TREE + "/dev/hugepages", 0o777)
+        os.chmod(TREE + "/var/run/dpdk", 0o777)
+        device("0000:01:00.0", driver=driver)
+        assert findings(look(pci)) == []
+        as_other("error", "is bound to %s, which only root may use" % driver, config=pci, cure="vnicd")
+
+
+def case_pci_iommu():
+    """What stands in VFIO's way is named before the driver: it cannot be bound until then."""
+    pci = adapter("0000:01:00.0")
+    cpu = "processor : 0\nvendor_id\t: %s"
+    for maker, words, more in (("GenuineIntel", "ro quiet", True), ("AuthenticAMD", "ro quiet", False),
+                               ("GenuineIntel", "ro intel_iommu=on", False)):
+        machine()
+        device("0000:01:00.0", driver="ixgbe", group=None)
+        os.makedirs(TREE + "/sys/class/iommu")
+        put("/proc/cpuinfo", cpu % maker)
+        put("/proc/cmdline", words)
+        f = findings(look(pci))
+        assert f[0]["severity"] == "error" and "enable_unsafe_noiommu_mode" in f[0]["cure"], f
+        assert "in no IOMMU group, the kernel has no IOMMU" in f[0]["cause"] and "any memory" in f[0]["effect"], f
+        assert [x["severity"] for x in f[1:]] == ["notice"] * more, (maker, words, f)
+        assert not more or "intel_iommu=on iommu=pt" in f[1]["cure"], f
+        assert "driver_override" not in json.dumps(f), f
+    put("/sys/class/iommu/dmar0/x")
+    found("error", "in no IOMMU group$", config=pci)
+    # with noiommu on the driver is next, then all is well for root
+    shutil.rmtree(TREE + "/sys/class/iommu/dmar0")
     put("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y")
+    f = findings(look(pci))
+    assert [x["severity"] for x in f] == ["notice", "error"] and "bound to ixgbe" in f[1]["cause"], f
+    shutil.rmtree(TREE + "/sys/bus/pci")
+    device("0000:01:00.0")
+    os.rename(TREE + "/dev/vfio/7", TREE + "/dev/vfio/noiommu-7")
+    put("/sys/bus/pci/iommu_groups/7/name", "vfio-noiommu")
     found("notice", "0000:01:00.0 has no IOMMU", config=pci)
+    status(capabilities=0x1000004000)
+    f = findings(look(pci))
+    assert any("noiommu-7 may be used by root only" in x["cause"] for x in f), f
+    put("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N")
+    found("error", "in no IOMMU group", config=pci)
+
+
+def case_pci_group():
+    """Others of its group that the kernel has."""
+    machine()
+    pci = adapter("0000:01:00.0")
+    for function, driver in enumerate(("vfio-pci", "vfio-pci", None, "pcieport", "pci-stub")):
+        device("0000:01:00.%d" % function, driver=driver)
+    assert findings(look(pci)) == []
+    device("0000:01:00.6", driver="snd_hda_intel")
+    f = found("error", r"IOMMU group 7 of 0000:01:00.0 is not viable: .* 0000:01:00.6 \(snd_hda_intel\)$", config=pci,
+              cure="echo 0000:01:00.6 > /sys/bus/pci/devices/0000:01:00.6/driver/unbind")
+    assert "01:00.1" not in f["cure"], f
+    device("0000:01:00.7", driver="igb")
+    nic("0000:01:00.7", "eth7", "0x1003")
+    f = found("error", "0000:01:00.7 .igb.", config=pci)
+    assert "eth7, which is up, and may cut this host off" in f["effect"] and "unbind" not in f["cure"], f
+
+
+def case_pci_in_use():
+    """No command is given that takes away what the host is reached by."""
+    for deeper in ("", "/virtio0"):
+        machine()
+        pci = adapter("0000:01:00.0")
+        device("0000:01:00.0", driver="ixgbe")
+        nic("0000:01:00.0", "eth2", "0x1002", deeper)
+        found("error", "is bound to ixgbe", config=pci, cure="driver/unbind")
+        put("/sys/class/net/eth2/flags", "0x1003")
+        f = found("error", "is bound to ixgbe", config=pci, cure="adapter a.port=net_af_packet_eth2,iface=eth2")
+        assert "interface eth2, which is up, and may cut this host off" in f["effect"], f
+        assert "unbind" not in f["cure"], f
+        put("/sys/class/net/eth2/flags", "0x1002")
+        put("/proc/net/route", "Iface\tDestination\neth2\t00000000")
+        f = findings(look(pci))[0]
+        assert "which has the default route" in f["effect"] and "unbind" not in f["cure"], f
+        put("/proc/net/route")
+        put("/proc/net/ipv6_route", " ".join(("0" * 32, "00", "0" * 32, "00", "fe80" + "0" * 28, "00000400",
+                                              "00000001", "00000000", "00000003", "    eth2")))
+        f = findings(look(pci))[0]
+        assert "which has the default route" in f["effect"] and "unbind" not in f["cure"], f
 
 
 def case_sockets():
@@ -412,8 +659,21 @@ def case_sockets():
     f = next(f for f in findings(look(zero, (*LCORES, "--no-huge", "-m", "512"))) if f["subject"] == "face f")
     assert "zero-copy=yes and --no-huge" in f["cause"] and "--no-huge" not in f["cure"], f
     assert findings(look(zero.replace("client", "server"))) == []
-    found("error", "there is no /dev/vhost-net", config=face("net_virtio_user0,path=/dev/vhost-net"), eal=eal,
+    found("error", "net_virtio_user0 needs /dev/vhost-net, which is not there", config=face("net_virtio_user0,path=/dev/vhost-net"), eal=eal,
           cure="modprobe vhost_net")
+
+
+def case_many():
+    """There is room for what sixteen faces lack, each in whole lines."""
+    machine()
+    config = NULLS.split("[face")[0] + "".join(
+        "[face f%d]\nport = net_virtio_user%d,path=%s/no/%s%d\n" % (i, i, WORK, "s" * 60, i) for i in range(16))
+    words = [x for i in range(16) for key in ("limit", "burst", "weight")
+             for x in ("--set", "face f%d.%s=%d" % (i, key, i + 1))]
+    answer = look(config, words=words)
+    assert answer["errors"] == 16 and answer["warnings"] == 16 and len(findings(answer)) == 32, answer
+    for f in findings(answer):
+        assert "(no room)" not in json.dumps(f) and "f15.weight=16" in f["cure"], f
 
 
 def case_files():
@@ -604,6 +864,26 @@ def case_real():
     p.send_signal(signal.SIGINT)
     assert p.wait(60) == 0
     assert real((*eal, "-m", "128"))["runs"]
+
+
+def case_namespace():
+    """An interface is looked for where this process is, not where /sys was mounted."""
+    if os.getuid() != 0 or run("unshare", "--net", "true").returncode != 0:
+        skip("needs root, and network namespaces, for interfaces of its own")
+    host = [name for name in os.listdir("/sys/class/net") if name not in ("lo", "vdoc0", "vdoc1")]
+
+    def inside(name):
+        with open(CONFIG, "w") as f:
+            f.write(adapter("net_af_packet0,iface=" + name))
+        p = run("unshare", "--net", "sh", "-c", "ip link add vdoc0 type veth peer name vdoc1 && ip link set vdoc0 up && "
+                "exec %s --no-pci --no-huge -m 512 -- --check %s --json" % (VNICD, CONFIG))
+        return ["%s %s" % (f["severity"], f["cause"]) for f in json.loads(p.stdout)["findings"]
+                if f["subject"] == "adapter a"]
+
+    assert inside("vdoc0") == ["warning interface vdoc0 has no carrier"], inside("vdoc0")
+    assert inside("vdoc1") == ["warning interface vdoc1 is down"], inside("vdoc1")
+    for name in host[:1]:
+        assert inside(name) == ["error there is no interface " + name], inside(name)
 
 
 main(globals())

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import resource
 import socket
 import struct
 import subprocess
@@ -529,6 +530,42 @@ def case_garbage():
     until(lambda: good.ask("state a")["operations"] == 0, "something pends")
     good.ask("restart a")
     assert good.ask("list") == {"adapters": ["a"]}
+    d.end()
+
+
+def case_no_descriptors():
+    """With no descriptor to spare it serves those whom it has, waits at rest, and goes on when there is one."""
+    d = Daemon(SLOW)
+    pid, served = d.process.pid, Client()
+    served.ask("list")
+
+    def used_s():
+        """What its main thread has used of a CPU."""
+        with open("/proc/%d/task/%d/schedstat" % (pid, pid)) as f:
+            return int(f.read().split()[0]) / 1e9
+
+    def free():
+        return min(set(range(4096)) - set(map(int, os.listdir("/proc/%d/fd" % pid))))
+
+    others = []
+    while free() < 24:  # poll() itself refuses to look at more than the limit
+        others.append(Client())
+        others[-1].ask("list")
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free(), limits[1]))
+    waiting = Client()
+    waiting.write("list")
+    begin = used_s()
+    time.sleep(1)
+    assert used_s() - begin < 0.1, ("it polls for who waits", used_s() - begin)
+    assert served.ask("list") == {"adapters": ["a"]}
+    waiting.socket.settimeout(0.1)
+    try:
+        assert False, ("served without a descriptor", waiting.socket.recv(100))
+    except TimeoutError:
+        waiting.socket.settimeout(30)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    assert json.loads(waiting.socket.recv(1000)) == {"adapters": ["a"]}
     d.end()
 
 
