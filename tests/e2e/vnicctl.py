@@ -655,8 +655,7 @@ def case_session():
     took = 0
     for _ in range(3):
         until(lambda: d.ask("stats wire")["queued_packets"] > 200, "iperf3's packets do not queue")
-        verdict = of_json("cancel", "wire", "--flow", *flow, "--wait")
-        took += verdict["aborted_packets"]
+        took += cancelled("wire", "--flow", *flow, "--wait")
     assert took > 300 and client.poll() is None, took
     # seen: packets aborted per second, of the adapter and of the face
     until(lambda: re.search(r"(?m)^wire +Running( +\S+){3} +[1-9]\S* +\S+ +[1-9]|^wire +Running( +\S+){3} +[1-9]",
