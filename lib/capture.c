@@ -17,6 +17,7 @@
 
 #include "adapter.h"
 #include "pcapng.h"
+#include "spsc.h"
 
 #define SNAPLEN_DEFAULT 2048u
 #define SNAPLEN_MIN 14u
@@ -212,20 +213,6 @@ static void tap_free(struct vnic__tap *t)
 	rte_free(t);
 }
 
-static struct rte_ring *ring_of(uint32_t count, int node)
-{
-	uint32_t size = rte_align32pow2(count + 1);
-	struct rte_ring *r = rte_zmalloc_socket("vnic_capture", (size_t)rte_ring_get_memsize(size),
-						VNIC__LINE, node);
-
-	if (r != NULL &&
-	    rte_ring_init(r, "vnic_capture", size, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
-		rte_free(r);
-		r = NULL;
-	}
-	return r;
-}
-
 /* Its memory, on the node of the poller. */
 static struct vnic__tap *tap_create(struct vnic_capture *c, int node)
 {
@@ -234,8 +221,8 @@ static struct vnic__tap *tap_create(struct vnic_capture *c, int node)
 	if (t == NULL)
 		return NULL;
 	t->capture = c;
-	t->spare = ring_of(c->nb_packets, node);
-	t->done = ring_of(c->nb_packets, node);
+	t->spare = vnic__spsc_create("vnic_capture", c->nb_packets, node);
+	t->done = vnic__spsc_create("vnic_capture", c->nb_packets, node);
 	/* zeroed: the poller does not meet a page for the first time */
 	t->copies = rte_zmalloc_socket("vnic_capture", c->nb_packets * c->copy_bytes, VNIC__LINE, node);
 	if (t->spare == NULL || t->done == NULL || t->copies == NULL) {

@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include "adapter.h"
+#include "spsc.h"
 
 #define DEPTH_DEFAULT 512
 #define DEPTH_MAX 65536
@@ -85,19 +86,6 @@ void vnic__receiver_free(struct vnic_receiver *r)
 	rte_free(r);
 }
 
-static struct rte_ring *make_ring(uint32_t depth, int node)
-{
-	uint32_t count = rte_align32pow2(depth + 1);
-	struct rte_ring *ring = rte_zmalloc_socket("vnic_rx", (size_t)rte_ring_get_memsize(count),
-						   VNIC__LINE, node);
-
-	if (ring != NULL && rte_ring_init(ring, "vnic_rx", count, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
-		rte_free(ring);
-		ring = NULL;
-	}
-	return ring;
-}
-
 static struct vnic_receiver *receiver_memory(const struct vnic_adapter *a, uint32_t depth)
 {
 	struct vnic_receiver *r = rte_zmalloc_socket("vnic_receiver", sizeof(*r), VNIC__LINE,
@@ -108,7 +96,7 @@ static struct vnic_receiver *receiver_memory(const struct vnic_adapter *a, uint3
 	if (r == NULL)
 		return NULL;
 	snprintf(name, sizeof(name), "rc_%p", (void *)r);
-	r->ring = make_ring(depth, a->numa_node);
+	r->ring = vnic__spsc_create("vnic_rx", depth, a->numa_node);
 	r->copies = rte_pktmbuf_pool_create(name, depth + 4 * COPIES_CACHE, COPIES_CACHE, 0,
 					    (uint16_t)(RTE_PKTMBUF_HEADROOM + room), a->numa_node);
 	if (r->ring == NULL || r->copies == NULL) {

@@ -4,6 +4,7 @@
  * Setup threads.
  */
 #include "adapter.h"
+#include "spsc.h"
 
 #include <errno.h>
 #include <string.h>
@@ -171,19 +172,6 @@ void vnic__sender_free(struct vnic_sender *s)
 	rte_free(s);
 }
 
-/* A ring of completions that holds `count` - 1 NBLs. */
-static struct rte_ring *completion_ring(uint32_t count, int node)
-{
-	struct rte_ring *r = rte_zmalloc_socket("vnic_done", (size_t)rte_ring_get_memsize(count),
-						VNIC__LINE, node);
-
-	if (r != NULL && rte_ring_init(r, "vnic_done", count, RING_F_SP_ENQ | RING_F_SC_DEQ) != 0) {
-		rte_free(r);
-		r = NULL;
-	}
-	return r;
-}
-
 static struct vnic_sender *sender_memory(uint32_t depth, int node)
 {
 	struct vnic_sender *s = rte_zmalloc_socket("vnic_sender", sizeof(*s), VNIC__LINE, node);
@@ -193,8 +181,8 @@ static struct vnic_sender *sender_memory(uint32_t depth, int node)
 		return NULL;
 	mem = rte_malloc_socket("vnic_ring", vnic__ring_bytes(depth), VNIC__LINE, node);
 	s->packet = rte_malloc_socket("vnic_packet", depth * sizeof(s->packet[0]), VNIC__LINE, node);
-	s->done_data = completion_ring(2 * depth, node);
-	s->done_control = completion_ring(2 * depth, node);
+	s->done_data = vnic__spsc_create("vnic_done", 2 * depth - 1, node);
+	s->done_control = vnic__spsc_create("vnic_done", 2 * depth - 1, node);
 	if (mem == NULL || s->packet == NULL || s->done_data == NULL || s->done_control == NULL) {
 		rte_free(mem);
 		vnic__sender_free(s);
