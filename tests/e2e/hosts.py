@@ -8,6 +8,7 @@ import glob
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -123,6 +124,33 @@ def words():
     return "".join(open(WORK + name).read()[-3000:] for name in ("/out", "/err"))
 
 
+class Client:
+    """One at the control socket."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(CONTROL)
+        self.file = self.socket.makefile("r")
+
+    def write(self, line):
+        self.socket.sendall(line.encode() + b"\n")
+
+    def ask(self, line):
+        self.write(line)
+        return self.answer()
+
+    def is_silent(self):
+        return not select.select([self.socket], [], [], 0)[0]
+
+    def answer(self):
+        return json.loads(self.file.readline())
+
+    def close(self):
+        # the file holds the socket open
+        self.file.close()
+        self.socket.close()
+
+
 class Daemon:
     before, limits = staticmethod(lambda program: program), None  # how it is run
 
@@ -152,10 +180,10 @@ class Daemon:
             return False
 
     def ask(self, line):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.connect(CONTROL)
-            s.sendall(line.encode() + b"\n")
-            return json.loads(s.makefile("r").readline())
+        c = Client()
+        answer = c.ask(line)
+        c.close()
+        return answer
 
     def query(self, command):
         """The answer of telemetry to /vnic/COMMAND."""

@@ -14,7 +14,7 @@ import sys
 import time
 
 import hosts
-from hosts import CONTROL, ROOT, WORK, main, refused, skip
+from hosts import CONTROL, Client, ROOT, WORK, main, refused, skip
 
 
 class Daemon(hosts.Daemon):
@@ -40,25 +40,6 @@ class Daemon(hosts.Daemon):
                     assert n[0] == sum(n[1:]), ("the account does not balance", t)
         print(last)
         return tables
-
-
-class Client:
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(CONTROL)
-        self.file = self.socket.makefile("r")
-
-    def write(self, line):
-        self.socket.sendall(line.encode() + b"\n")
-
-    def ask(self, line):
-        self.write(line)
-        return json.loads(self.file.readline())
-
-    def close(self):
-        # the file holds the socket open
-        self.file.close()
-        self.socket.close()
 
 
 def expect(client, line, status, state=None):
@@ -196,7 +177,7 @@ def case_disconnect():
     c.write("drain a")
     until(lambda: other.ask("state a")["operations"] == 1, "the drain does not pend")
     expect(other, "stop a", "REDIRECTOR_HAS_OPEN_HANDLES", "Halted")
-    assert json.loads(c.file.readline())["status"] == "CANCELLED"
+    assert c.answer()["status"] == "CANCELLED"
     # killed, not closed: the kernel hangs up for it
     expect(other, "start a", "SUCCESS", "Running")
     time.sleep(0.2)
@@ -210,7 +191,7 @@ def case_disconnect():
     c = Client()
     c.write("cancel a 0x1234")
     c.socket.shutdown(socket.SHUT_WR)
-    answer = json.loads(c.file.readline())
+    answer = c.answer()
     assert answer["status"] == "SUCCESS" and answer["unknown"] == 1, answer
     d.end()
 
@@ -242,7 +223,7 @@ def case_link():
     waiter.write("link a down 8000")
     time.sleep(0.1)
     link("down")
-    assert json.loads(waiter.file.readline())["status"] == "SUCCESS"
+    assert waiter.answer()["status"] == "SUCCESS"
     face_link(tap + "g", False)
     assert c.ask("state a")["sends"] == "MEDIA_DISCONNECTED"
     expect(c, "pause a", "SUCCESS", "Paused")
@@ -250,7 +231,7 @@ def case_link():
     waiter.write("link a up 8000")
     time.sleep(0.1)
     link("up")
-    assert json.loads(waiter.file.readline())["status"] == "SUCCESS"
+    assert waiter.answer()["status"] == "SUCCESS"
     assert c.ask("state a")["sends"] == "SUCCESS"
     face_link(tap + "g", True)
     t = d.end()["a"]
