@@ -94,11 +94,23 @@ static void reload(struct vnicd *d)
 	reload_run(d, &counts, why, sizeof(why));
 }
 
+void vnicd_attend(struct vnicd *d, int wait_ms)
+{
+	const struct timespec nap = {.tv_nsec = wait_ms * 1000000L};
+
+	vnicd_links_pass(d);
+	vnicd_states_tell(d);
+	vnicd_capture_poll(d);
+	if (vnicd_socket_poll(d, wait_ms))
+		wait_ms = 0;
+	if (!vnicd_peers_poll(d, wait_ms) && wait_ms != 0)
+		nanosleep(&nap, NULL);
+}
+
 /* Until the time is over or a signal comes: a line per second, and the main lcore's own
  * share of polling where EAL has no lcore to spare. */
 static void run(struct vnicd *d)
 {
-	const struct timespec nap = {.tv_nsec = NAP_MS * 1000000};
 	double start = now_s();
 	uint64_t second = 1;
 
@@ -114,15 +126,8 @@ static void run(struct vnicd *d)
 		}
 		if (hangups != 0)
 			reload(d);
-		int wait_ms = vnicd_lcores_main_polls(d) ? 0 : NAP_MS;
-
-		vnicd_links_pass(d);
-		vnicd_states_tell(d);
-		vnicd_capture_poll(d);
-		if (vnicd_socket_poll(d, wait_ms))
-			wait_ms = 0;
-		if (!vnicd_peers_poll(d, wait_ms) && wait_ms != 0)
-			nanosleep(&nap, NULL);
+		vnicd_attend(d, vnicd_lcores_main_polls(d) ? 0 : NAP_MS);
+		vnicd_socket_change(d);
 		for (uint32_t i = 0; vnicd_lcores_main_polls(d) && i < 1000; i++)
 			vnicd_lcores_poll_main(d);
 	}

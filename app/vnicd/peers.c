@@ -28,6 +28,7 @@ enum phase {
 	PEER_HERE,
 	PEER_LEAVING,  /* the port is to be held */
 	PEER_ABORTING, /* what it had queued is being taken back */
+	PEER_SETTLED,  /* nothing happens any more: its port is to go */
 };
 
 enum { HERE, CAME, LEFT, TAKEN_BACK, REFUSED, COUNTS };
@@ -268,6 +269,8 @@ static void step_other(struct peer *p, bool glance)
 
 static void step(struct peer *p, bool glance)
 {
+	if (p->phase == PEER_SETTLED)
+		return;
 	if (p->relay != NULL)
 		step_relayed(p);
 	else
@@ -456,16 +459,25 @@ static void unwatch(struct peer *p)
 	p->watched = false;
 }
 
-void vnicd_peers_remove(struct vnicd *d, uint16_t port)
+void vnicd_peers_settle(struct vnicd *d, uint16_t port)
 {
 	for (struct peer *p = d->peers->peer; p < d->peers->peer + PEERS_MAX; p++) {
 		if (!p->used || p->port != port)
 			continue;
 		unwatch(p);
-		/* its taking back ends as the control lcore polls */
 		while (vnic_ticket_destroy(p->ticket) == -EBUSY)
 			if (vnicd_lcores_poll_main(d) == 0)
 				sched_yield();
+		p->ticket = NULL;
+		p->phase = PEER_SETTLED;
+	}
+}
+
+void vnicd_peers_remove(struct vnicd *d, uint16_t port)
+{
+	for (struct peer *p = d->peers->peer; p < d->peers->peer + PEERS_MAX; p++) {
+		if (!p->used || p->port != port)
+			continue;
 		if (p->relay != NULL)
 			relay_stop(p->relay);
 		*p = (struct peer){.used = false};

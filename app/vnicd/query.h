@@ -20,7 +20,7 @@ struct query {
 	const char *words; /* that follow the name, NULL: none */
 	const char *help;
 	void (*run)(struct vnicd *d, struct words *words, struct answer *answer);
-	bool changes; /* operators may, in the main thread: not by telemetry */
+	bool changes; /* operators may, in the main thread, one at a time: not by telemetry */
 };
 
 extern const struct query queries[];

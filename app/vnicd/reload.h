@@ -17,10 +17,11 @@ struct reload_counts {
 	uint32_t added, removed; /* adapters and faces; one whose other keys changed is both */
 };
 
-/* Read the file and the command line over it again. Not as a configuration must be, or a new port
- * cannot be opened, or a face that is to go cannot be emptied: -1, one line in `why`, and nothing has
- * changed. Else what differs is applied: 0, or -1 and a line if of what had to be removed first
- * something could not be added again. */
+/* Read the file and the command line over it again: what differs is applied, and 0. Not as a configuration
+ * must be, or a new port cannot be opened, or a face that is to go cannot be emptied: -1, one line in `why`,
+ * and nothing has changed. Or -1 if of what had to go first something could not be made anew: all that has
+ * gone is made again as it was, and a line says so. The control socket is served as long as what goes is
+ * emptied. */
 int reload_run(struct vnicd *d, struct reload_counts *counts, char *why, size_t len);
 
 #endif

@@ -2,7 +2,9 @@
  * socket.c - the control socket: a line asks for an operation, a line of JSON answers
  *
  * Main thread. A client has one operation at a time; what it writes meanwhile waits. A client
- * that goes away, or whose time is over, cancels its pending request.
+ * that goes away, or whose time is over, cancels its pending request. What changes the daemon is done
+ * when all clients have been looked at, one after another: a reload takes its time, and serves the
+ * socket meanwhile.
  */
 #include "vnicd.h"
 
@@ -38,6 +40,8 @@ struct socket_client {
 	size_t len;
 	struct vnic_request *request; /* NULL: none is under way */
 	struct order order;
+	const struct query *change; /* its turn is to come, or it is being done; NULL: none */
+	char words[LINE]; /* of it */
 	uint64_t deadline_ms;
 	bool cancelled;
 	bool silent; /* it has closed its side for writing, and waits for answers */
@@ -66,6 +70,11 @@ static void drop_request(struct socket_client *c)
 {
 	vnic_request_release(c->request);
 	c->request = NULL;
+}
+
+static bool is_busy(const struct socket_client *c)
+{
+	return c->request != NULL || c->change != NULL;
 }
 
 static void hang_up(struct socket_client *c)
@@ -135,11 +144,19 @@ static void ask(struct vnicd *d, struct socket_client *c, const struct query *qu
 	char text[ANSWER_JSON];
 	struct answer a = answer_json(text, sizeof(text));
 
-	if (query->changes && !may_change(c, query->name))
-		return;
 	d->asker = (struct vnicd_asker){.owner = c->role == ROLE_OWNER, .user = c->user};
 	query_run(d, query, words, &a);
 	tell(c, &a);
+}
+
+static void ask_or_wait(struct vnicd *d, struct socket_client *c, const struct query *query, char *words)
+{
+	if (!query->changes) {
+		ask(d, c, query, words);
+	} else if (may_change(c, query->name)) {
+		snprintf(c->words, sizeof(c->words), "%s", words);
+		c->change = query;
+	}
 }
 
 static void operate(struct vnicd *d, struct socket_client *c, const struct command *command, char *words)
@@ -175,7 +192,7 @@ static void begin(struct vnicd *d, struct socket_client *c, char *line)
 	query = query_find(line);
 	command = command_find(line);
 	if (query != NULL) {
-		ask(d, c, query, words);
+		ask_or_wait(d, c, query, words);
 	} else if (command != NULL) {
 		operate(d, c, command, words);
 	} else {
@@ -218,7 +235,7 @@ static void take_line(struct vnicd *d, struct socket_client *c)
 	char *end;
 	size_t n;
 
-	while (c->fd >= 0 && c->request == NULL && (end = memchr(c->line, '\n', c->len)) != NULL) {
+	while (c->fd >= 0 && !is_busy(c) && (end = memchr(c->line, '\n', c->len)) != NULL) {
 		n = (size_t)(end - c->line);
 		memcpy(line, c->line, n);
 		line[n] = '\0';
@@ -231,7 +248,7 @@ static void take_line(struct vnicd *d, struct socket_client *c)
 		if (c->fd >= 0)
 			proceed(c);
 	}
-	if (c->fd >= 0 && c->request == NULL && c->len == LINE) {
+	if (c->fd >= 0 && !is_busy(c) && c->len == LINE) {
 		tell_error(c, "a line has at most 255 characters");
 		if (c->fd >= 0)
 			hang_up(c);
@@ -304,6 +321,29 @@ static void welcome(struct vnicd_socket *s)
 
 /* ---- the socket ---- */
 
+/* Is it to be looked at? Who waits for a change stays where it is until then. */
+static struct pollfd interest(const struct socket_client *c)
+{
+	bool full = c->len == LINE && c->request != NULL;
+
+	/* POLLHUP comes unasked */
+	return (struct pollfd){.fd = c->change == NULL ? c->fd : -1, .events = full || c->silent ? 0 : POLLIN};
+}
+
+static void serve(struct vnicd *d, struct socket_client *c, short events)
+{
+	if (events & POLLIN)
+		receive(c);
+	else if (events != 0)
+		hang_up(c);
+	if (c->fd >= 0)
+		proceed(c);
+	if (c->fd >= 0)
+		take_line(d, c);
+	if (c->fd >= 0 && c->silent && !is_busy(c))
+		hang_up(c);
+}
+
 bool vnicd_socket_poll(struct vnicd *d, int wait_ms)
 {
 	struct vnicd_socket *s = d->socket;
@@ -315,33 +355,31 @@ bool vnicd_socket_poll(struct vnicd *d, int wait_ms)
 				       .events = POLLIN};
 	fds[CLIENTS + 1] = (struct pollfd){.fd = vnicd_peers_fd(d), .events = POLLIN}; /* wakes us */
 	for (uint32_t i = 0; i < CLIENTS; i++) {
-		bool full = s->client[i].len == LINE && s->client[i].request != NULL;
-
-		/* POLLHUP comes unasked */
-		fds[i] = (struct pollfd){.fd = s->client[i].fd,
-					 .events = full || s->client[i].silent ? 0 : POLLIN};
+		fds[i] = interest(&s->client[i]);
 		if (s->client[i].request != NULL)
 			wait_ms = wait_ms > 1 ? 1 : wait_ms;
 	}
 	if (poll(fds, CLIENTS + 2, wait_ms) < 0)
 		return false;
-	for (uint32_t i = 0; i < CLIENTS; i++) {
-		struct socket_client *c = &s->client[i];
-
-		if (fds[i].revents & POLLIN)
-			receive(c);
-		else if (fds[i].revents != 0)
-			hang_up(c);
-		if (c->fd >= 0)
-			proceed(c);
-		if (c->fd >= 0)
-			take_line(d, c);
-		if (c->fd >= 0 && c->silent && c->request == NULL)
-			hang_up(c);
-	}
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		if (s->client[i].change == NULL)
+			serve(d, &s->client[i], fds[i].revents);
 	if (fds[CLIENTS].revents != 0)
 		welcome(s);
 	return true;
+}
+
+void vnicd_socket_change(struct vnicd *d)
+{
+	for (uint32_t i = 0; d->socket != NULL && i < CLIENTS; i++) {
+		struct socket_client *c = &d->socket->client[i];
+
+		while (c->change != NULL) {
+			ask(d, c, c->change, c->words);
+			c->change = NULL;
+			serve(d, c, 0);
+		}
+	}
 }
 
 static int fail_at(struct vnicd *d, const char *key, const char *value, const char *what)

@@ -162,6 +162,9 @@ uint32_t vnicd_plan_poll(struct vnicd_plan *plan);
 /* main.c: has a signal asked to end; a second one to end at once? */
 bool vnicd_ending(void);
 bool vnicd_hurried(void);
+/* Look once after what is the main thread's, but for changes and polling: clients, peers, links, states,
+ * captures; wait up to `wait_ms` if there is nothing to do. */
+void vnicd_attend(struct vnicd *d, int wait_ms);
 
 /* socket.c: the control socket, if the configuration has one. */
 int vnicd_socket_open(struct vnicd *d);
@@ -170,6 +173,8 @@ void vnicd_socket_close(struct vnicd *d);
 void vnicd_socket_answer(struct vnicd *d);
 /* Serve it, waiting for something to do up to `wait_ms`; false: it has not waited. */
 bool vnicd_socket_poll(struct vnicd *d, int wait_ms);
+/* What clients want to change; a reload serves the socket meanwhile. */
+void vnicd_socket_change(struct vnicd *d);
 
 /* peers.c: those on the other side of the ports, who come and go. */
 struct vnicd_peer_stats {
@@ -182,9 +187,11 @@ struct vnicd_peer_stats {
 const char *vnicd_peers_devargs(struct vnicd *d, const char *devargs, struct relay **relay,
 				char own[RELAY_DEVARGS], char *why, size_t len);
 int vnicd_peers_open(struct vnicd *d);
-/* Of one face, or of an adapter's port, when it has come; before it goes, and nobody polls it. */
+/* Of one face, or of an adapter's port, when it has come; before it goes, while all is polled still: what is
+ * being taken back is waited for; and when nobody polls it. */
 int vnicd_peers_add_face(struct vnicd *d, struct vnicd_face *f);
 void vnicd_peers_add_adapter(struct vnicd *d, uint32_t first);
+void vnicd_peers_settle(struct vnicd *d, uint16_t port);
 void vnicd_peers_remove(struct vnicd *d, uint16_t port);
 /* An adapter that goes: it may have shared the port of one that stays. */
 void vnicd_peers_forget(struct vnicd *d, const struct vnic_adapter *adapter);

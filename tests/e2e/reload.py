@@ -10,9 +10,8 @@ import signal
 import struct
 import time
 
-import hosts
 import programs
-from hosts import CONTROL, ROOT, WORK, main, must, skip, words
+from hosts import CONTROL, Client, ROOT, WORK, main, must, skip, words
 from programs import need_testpmd, testpmd, until
 
 FLOOD = "net_pcap_flood%%s,rx_pcap=%s/config/demo.pcap,infinite_rx=1" % ROOT
@@ -305,15 +304,58 @@ def case_requests():
     d.reload(base + adapter("b", "net_null7,no-rx=1", "packets_per_s = 1\n") + flood("fb", "b"),
              added=2, changed=1, head="drain_ms = 50\n")
     until(lambda: d.query("stats,b")["queued_packets"] > 1000, "no traffic", alive=[d.process])
-    with hosts.socket.socket(hosts.socket.AF_UNIX) as s:
-        s.connect(CONTROL)
-        s.sendall(b"drain b 60000\n")
-        other = programs.Daemon.ask
-        time.sleep(0.2)
-        assert other(d, "state b")["operations"] >= 1
-        d.reload(base, removed=2, head="drain_ms = 50\n")
-        answer = hosts.json.loads(s.makefile("r").readline())
+    c = Client()
+    c.write("drain b 60000")
+    until(lambda: d.ask("state b")["operations"] >= 1, "it does not wait", alive=[d.process])
+    d.reload(base, removed=2, head="drain_ms = 50\n")
+    answer = c.answer()
     assert answer["adapter"] == "b" and answer["status"] in ("CANCELLED", "SUCCESS"), answer
+    d.account()
+
+
+def case_served():
+    """A reload that waits for a queue of hours is asked about, what it waits for is taken back by another
+    client, and a change waits for its turn."""
+    base = wire() + flood("a")
+    head = "drain_ms = 600000\n"
+    d = Daemon(base)
+    d.reload(base + adapter("b", "net_null7,no-rx=1", "packets_per_s = 1\n") + flood("fb", "b"),
+             added=2, changed=1, head=head)
+    until(lambda: d.query("stats,b")["queued_packets"] > 1000, "no traffic", alive=[d.process])
+    d.write(base, head)
+    reload, change, gone = Client(), Client(), Client()
+    reload.write("reload\nlist")
+    change.write("set wire.packets_per_s 7k")
+    gone.write("set wire.packets_per_s 9k")
+    gone.close()
+    assert d.ask("faces b") == {"faces": ["fb"]} and d.ask("state b")["state"] == "Running"
+    assert d.ask("show wire")["packets_per_s"] == 0, "the change was made first"
+    answer = d.ask("cancel b face fb")
+    assert answer["aborted_packets"] > 1000, answer
+    assert reload.is_silent() and change.is_silent()
+    assert reload.answer() == {"status": "SUCCESS", "changed": 0, "added": 0, "removed": 2}
+    assert reload.answer() == {"adapters": ["wire"]} and change.answer() == {"status": "SUCCESS"}
+    assert "taken back" not in words()
+    rate_is(d, 7000, 64)
+    d.account()
+
+
+def case_back():
+    """A section that cannot be what it is to be, which is seen when its port has gone, is what it was."""
+    good = wire("packets_per_s = 2k\n") + flood("a")
+    d = Daemon(good)
+    for bad, pattern in (
+            (good.replace("depth = 64", "depth = 1048576"), "face a: Cannot allocate memory; give EAL more"),
+            (good.replace("8192", "1000000"), "face a: .* no memory"),
+            # the second's port is there, and its queue; and a live key is not set either
+            (good.replace("8192", "1000000").replace("2k", "9k") + flood("b"), "face a: ")):
+        d.write(bad)
+        d.refuses("reload", pattern)
+        assert d.ask("list") == {"adapters": ["wire"]} and d.ask("faces") == {"faces": ["a"]}
+        rate_is(d, 2000, 32)
+    d.reload(good)
+    d.reload(good + flood("b"), added=1)
+    assert "what was there is made again: " in words() and "from now on" not in words()
     d.account()
 
 
