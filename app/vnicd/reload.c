@@ -89,14 +89,17 @@ static void replan(struct vnicd *d)
 /* What goes is emptied and stopped, and telemetry keeps out; -1: refused, and nothing has changed. */
 static int prepare(struct reload *r)
 {
+	const char *started;
+
 	if (r->diff.structure && (reload_check(r) != 0 || reload_open_free(r) != 0 || reload_empty(r) != 0 ||
 				  reload_stop(r) != 0))
 		return -1;
 	vnicd_telemetry_keep_out(r->d);
-	if (!r->diff.structure || reload_check_stopped(r) == 0)
+	started = r->diff.structure ? reload_started(r) : NULL;
+	if (started == NULL)
 		return 0;
 	vnicd_telemetry_let_in();
-	return -1;
+	return reload_go_on(r, started, "somebody has started it again; reload again");
 }
 
 /* What goes for what comes; -1: it cannot come, and what has gone is there again. */
@@ -169,13 +172,14 @@ int reload_run(struct vnicd *d, struct reload_counts *counts, char *why, size_t 
 	snprintf(why, len, "no memory; free some");
 	if (r != NULL) {
 		*r = (struct reload){.d = d, .next = next, .why = why, .len = len,
-				     .ticket = vnic_ticket_create(-1)};
-		if (next == NULL || r->ticket == NULL)
+				     .ticket = vnic_ticket_create(-1), .request = vnic_request_create(d->control)};
+		if (next == NULL || r->ticket == NULL || r->request == NULL)
 			reload_refuse(r, "no memory; free some, or give EAL more (-m MIB)");
 		else
 			rc = run(r);
 		*counts = r->counts;
 		vnic_ticket_destroy(r->ticket);
+		vnic_request_release(r->request);
 	}
 	free(next);
 	free(r);

@@ -134,18 +134,15 @@ static bool stop_one(struct vnicd *d, struct vnic_adapter *a, struct vnic_reques
 	return !is_started(a);
 }
 
-/* All is as before. */
-static int go_on(struct reload *r, const char *name, const char *why)
+int reload_go_on(struct reload *r, const char *name, const char *why)
 {
 	struct vnicd *d = r->d;
-	struct vnic_request *q = vnic_request_create(d->control);
 
-	for (uint32_t i = 0; q != NULL && i < d->conf.nb_adapters; i++)
+	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
 		if (r->stopped[i]) {
-			vnic_adapter_request(d->adapter[i].adapter, VNIC_CONTROL_START, 1, q);
-			await(d, q, UINT64_MAX);
+			vnic_adapter_request(d->adapter[i].adapter, VNIC_CONTROL_START, 1, r->request);
+			await(d, r->request, UINT64_MAX);
 		}
-	vnic_request_release(q);
 	set_receive(r, true);
 	reload_close_new(r);
 	return reload_refuse(r, "%s: %s", name, why);
@@ -155,37 +152,30 @@ static int go_on(struct reload *r, const char *name, const char *why)
 int reload_stop(struct reload *r)
 {
 	struct vnicd *d = r->d;
-	struct vnic_request *q = vnic_request_create(d->control);
-	const char *stays = NULL;
 
-	if (q == NULL)
-		return go_on(r, "vnicd", "no memory for a request; give EAL more (-m MIB)");
-	for (uint32_t i = d->conf.nb_adapters; stays == NULL && i-- > 0;) {
+	for (uint32_t i = d->conf.nb_adapters; i-- > 0;) {
 		struct vnic_adapter *a = d->adapter[i].adapter;
 
 		if (r->diff.adapter_stays[i] || !is_started(a))
 			continue;
-		r->stopped[i] = stop_one(d, a, q);
+		r->stopped[i] = stop_one(d, a, r->request);
 		if (!r->stopped[i])
-			stays = d->conf.adapter[i].name;
+			return reload_go_on(r, d->conf.adapter[i].name, "it cannot be stopped now; see to its port and "
+					    "to who operates it, and reload again");
 	}
-	vnic_request_release(q);
-	if (stays != NULL)
-		return go_on(r, stays, "it cannot be stopped now; see to its port and to who operates it, and reload "
-			     "again");
 	wait_empty(r, BUSY_BOUND_MS, false);
 	vnicd_socket_answer(d);
 	return 0;
 }
 
-int reload_check_stopped(struct reload *r)
+const char *reload_started(const struct reload *r)
 {
 	const struct vnicd *d = r->d;
 
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
 		if (!r->diff.adapter_stays[i] && is_started(d->adapter[i].adapter))
-			return go_on(r, d->conf.adapter[i].name, "somebody has started it again; reload again");
-	return 0;
+			return d->conf.adapter[i].name;
+	return NULL;
 }
 
 /* ---- and ends ---- */

@@ -16,6 +16,7 @@ struct reload {
 	struct differ diff;
 	struct reload_counts counts;
 	struct vnic_ticket *ticket;
+	struct vnic_request *request;
 	bool stopped[CONF_ADAPTERS_MAX]; /* of those that run, by us */
 	bool adapter_failed[CONF_ADAPTERS_MAX], face_failed[CONF_FACES_MAX]; /* to come back */
 	char *why;
@@ -46,8 +47,10 @@ void reload_bring_back(struct reload *r);
 int reload_empty(struct reload *r);
 /* Adapters that go are stopped: all, or refused, and they go on. */
 int reload_stop(struct reload *r);
-/* The same, when nobody can start one again. */
-int reload_check_stopped(struct reload *r);
+/* One that somebody has started again; NULL: none. */
+const char *reload_started(const struct reload *r);
+/* All that has been emptied or stopped goes on as before, and `name` is why; always -1. */
+int reload_go_on(struct reload *r, const char *name, const char *why);
 /* Faces and ports are no more, and no lcore polls an adapter that goes. */
 void reload_remove(struct reload *r);
 /* Nobody polls the control: the adapters. */

@@ -56,6 +56,12 @@ def flood(name, to="wire", keys=""):
     return face(name, FLOOD % name, to, keys)
 
 
+def receiver(name, number):
+    """A face that sends nothing, and has an address."""
+    port = "net_pcap_%s,tx_pcap=%s/%s.pcap" % (name, WORK, name)
+    return face(name, port, keys="mac = 02:00:00:00:00:%02x\n" % number).replace("receive = no\n", "")
+
+
 def wire(keys=""):
     return adapter("wire", "net_pcap_wire,tx_pcap=%s/wire.pcap" % WORK, "depth = 64\n" + keys)
 
@@ -224,6 +230,29 @@ def case_faces():
     back = re.findall(r"x\d: (\d+) queued packets were taken back", open(WORK + "/err").read())
     assert total == account["sent"] > n and account["rejected"] == 0, account
     assert account["aborted"] == sum(map(int, back)), (account, back)
+
+
+def case_receive():
+    """Faces that receive, and an adapter, come and go by SIGHUP; what one receives meanwhile arrives whole,
+    in order."""
+    n = 15000
+    base = wire("packets_per_s = 1k\nlocal = yes\n") + face("one", numbered("one", n)) + receiver("sink", 1)
+    d = Daemon(base)
+    for i in range(8):
+        more = receiver("x%d" % (i % 2), 7 + i)
+        if i % 3 == 0:
+            more += adapter("b", "net_null7,no-rx=1", "packets_per_s = 100k\n") + flood("fb", "b")
+        for config, count in ((base + more, more.count("[")), (base, 0)):
+            said = words().count("reload of ")
+            d.write(config)
+            d.process.send_signal(signal.SIGHUP)
+            until(lambda: words().count("reload of ") > said, "SIGHUP is not heard", alive=[d.process])
+            assert len(d.ask("faces")["faces"] + d.ask("list")["adapters"]) == 3 + count
+        assert d.query("share,one")["sent"] < n, "it has ended before the test: more frames"
+    d.ask("set wire.packets_per_s 20k")
+    until(lambda: d.query("receive,sink")["delivered"] == n, "not all were received", alive=[d.process])
+    d.account()
+    assert frames(WORK + "/sink.pcap")[1] == list(range(n))
 
 
 def case_adapters():
