@@ -9,9 +9,13 @@
 
 #include <fcntl.h>
 #include <linux/aio_abi.h>
-#include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "descriptor.h"
+
+/* ---- one kick ---- */
 
 void kicker_open(struct kicker *k)
 {
@@ -25,11 +29,11 @@ void kicker_close(struct kicker *k)
 {
 	if (k->context != 0)
 		syscall(SYS_io_destroy, k->context);
-	if (k->nothing >= 0)
-		close(k->nothing);
+	descriptor_close(&k->nothing);
 }
 
-void kick_pass(const struct kicker *k, const struct kick *kick)
+/* If there is one. */
+static void pass(const struct kicker *k, const struct kick *kick)
 {
 	struct iocb nothing = {.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = (uint32_t)k->nothing,
 			       .aio_flags = IOCB_FLAG_RESFD, .aio_resfd = (uint32_t)kick->to};
@@ -42,4 +46,45 @@ void kick_pass(const struct kicker *k, const struct kick *kick)
 	/* it is done when the call returns; that it was leaves room for the next */
 	if (syscall(SYS_io_submit, k->context, 1L, &list) == 1)
 		syscall(SYS_io_getevents, k->context, 0L, 1L, &done, NULL);
+}
+
+/* ---- those of a port ---- */
+
+const char *kicks_part(struct kicks *k, int *fd, bool peers, bool sends, int waker)
+{
+	int ours = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int kept = sends ? fcntl(ours, F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (ours < 0 || (sends && (kept < 0 || k->nb == MEMIF_RINGS_MAX))) {
+		descriptor_close(&kept);
+		descriptor_close(&ours);
+		return "no descriptors are left for its rings";
+	}
+	if (sends) {
+		struct kick *kick = &k->kick[k->nb++];
+
+		*kick = (struct kick){.from = peers ? kept : *fd, .to = peers ? *fd : kept};
+		descriptor_watch(waker, kick->from);
+	} else {
+		descriptor_close(fd);
+	}
+	*fd = ours;
+	return NULL;
+}
+
+void kicks_pass(const struct kicks *k, const struct kicker *kicker)
+{
+	for (uint32_t i = 0; i < k->nb; i++)
+		pass(kicker, &k->kick[i]);
+}
+
+void kicks_forget(struct kicks *k, int waker)
+{
+	while (k->nb != 0) {
+		struct kick *kick = &k->kick[--k->nb];
+
+		descriptor_unwatch(waker, kick->from); /* the driver may have it still */
+		descriptor_close(&kick->from);
+		descriptor_close(&kick->to);
+	}
 }

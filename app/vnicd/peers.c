@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include <rte_ethdev.h>
 
+#include "clock.h"
 #include "relay.h"
 #include "say.h"
 
@@ -58,14 +58,6 @@ struct vnicd_peers {
 	uint64_t glance_ms;
 	struct peer peer[PEERS_MAX]; /* a used one stays where it is */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* relaxed, both: counts, that order nothing */
 static uint64_t get(const struct peer *p, int which)
@@ -335,7 +327,7 @@ const char *vnicd_peers_devargs(struct vnicd *d, const char *devargs, struct rel
 				char own[RELAY_DEVARGS], char *why, size_t len)
 {
 	*relay = NULL;
-	if (!relay_wanted(devargs))
+	if (!relays_wanted(devargs))
 		return devargs;
 	if (exists(devargs)) {
 		snprintf(why, len, "port %.*s: EAL's --vdev has made this memif, and nobody would look after "

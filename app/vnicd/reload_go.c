@@ -7,20 +7,13 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "clock.h"
 #include "say.h"
 
 /* A stop waits some seconds for an NBL that a port has taken in part only. */
 #define STOP_BOUND_MS 12000
 #define BUSY_BOUND_MS 1000
 #define NAP_NS 200000
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- what goes is emptied ---- */
 

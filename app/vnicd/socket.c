@@ -15,10 +15,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "answer.h"
+#include "clock.h"
 #include "command.h"
 #include "place.h"
 #include "query.h"
@@ -54,14 +54,6 @@ struct vnicd_socket {
 	uint64_t deaf_until_ms; /* the listener is not looked at before */
 	struct socket_client client[CLIENTS];
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- a client ---- */
 

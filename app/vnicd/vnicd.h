@@ -15,7 +15,7 @@
 #include <vnic.h>
 
 #include "config.h"
-#include "relay.h"
+#include "relays.h"
 
 #define VNICD_LINE 512
 #define VNICD_HEADER 14u /* of an untagged frame, beyond the MTU */
