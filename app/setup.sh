@@ -8,7 +8,7 @@ say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 # Debian packages to build and run, and those for the picture and the count of the wire.
-run_packages="build-essential meson ninja-build pkg-config libdpdk-dev libnuma-dev util-linux"
+run_packages="build-essential meson ninja-build pkg-config libdpdk-dev libnuma-dev libaio-dev util-linux"
 show_packages="gnuplot-nox fonts-dejavu-core tcpdump"
 
 as_root() {

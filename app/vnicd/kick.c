@@ -8,9 +8,7 @@
 #include "kick.h"
 
 #include <fcntl.h>
-#include <linux/aio_abi.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "descriptor.h"
@@ -19,33 +17,32 @@
 
 void kicker_open(struct kicker *k)
 {
-	k->context = 0;
 	k->nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (syscall(SYS_io_setup, 1, &k->context) != 0)
-		k->context = 0;
+	if (io_queue_init(1, &k->context) != 0)
+		k->context = NULL;
 }
 
 void kicker_close(struct kicker *k)
 {
-	if (k->context != 0)
-		syscall(SYS_io_destroy, k->context);
+	if (k->context != NULL)
+		io_queue_release(k->context);
 	descriptor_close(&k->nothing);
 }
 
 /* If there is one. */
 static void pass(const struct kicker *k, const struct kick *kick)
 {
-	struct iocb nothing = {.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = (uint32_t)k->nothing,
-			       .aio_flags = IOCB_FLAG_RESFD, .aio_resfd = (uint32_t)kick->to};
-	struct iocb *list = &nothing;
+	struct iocb nothing, *list = &nothing;
 	struct io_event done;
 	uint64_t times;
 
-	if (read(kick->from, &times, sizeof(times)) != sizeof(times) || k->context == 0)
+	if (read(kick->from, &times, sizeof(times)) != sizeof(times) || k->context == NULL)
 		return;
+	io_prep_pread(&nothing, k->nothing, NULL, 0, 0);
+	io_set_eventfd(&nothing, kick->to);
 	/* it is done when the call returns; that it was leaves room for the next */
-	if (syscall(SYS_io_submit, k->context, 1L, &list) == 1)
-		syscall(SYS_io_getevents, k->context, 0L, 1L, &done, NULL);
+	if (io_submit(k->context, 1, &list) == 1)
+		io_getevents(k->context, 0, 1, &done, NULL);
 }
 
 /* ---- those of a port ---- */

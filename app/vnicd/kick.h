@@ -13,11 +13,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <libaio.h>
+
 #include "memif.h"
 
 struct kicker {
-	unsigned long context; /* of the kernel's, 0: it has none for us, and nobody is kicked */
-	int nothing;           /* /dev/null */
+	io_context_t context; /* NULL: the kernel has none for us, and nobody is kicked */
+	int nothing;          /* /dev/null */
 };
 
 void kicker_open(struct kicker *k);
