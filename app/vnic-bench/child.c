@@ -73,9 +73,11 @@ bool child_find(const char *program, char *path, size_t len)
 	while (at != NULL && *at != '\0') {
 		size_t n = strcspn(at, ":");
 
-		snprintf(path, len, "%.*s/%s", (int)n, at, program);
-		if (access(path, X_OK) == 0)
-			return true;
+		if (n + 1 + strlen(program) < len) {
+			stpcpy(stpcpy(stpncpy(path, at, n), "/"), program);
+			if (access(path, X_OK) == 0)
+				return true;
+		}
 		at += n + (at[n] == ':');
 	}
 	return false;

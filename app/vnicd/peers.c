@@ -317,9 +317,13 @@ bool vnicd_peer_stats(const struct vnicd *d, const char *face, struct vnicd_peer
 static bool exists(const char *devargs)
 {
 	char name[RTE_ETH_NAME_MAX_LEN];
+	size_t len = strcspn(devargs, ",");
 	uint16_t port;
 
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(devargs, ","), devargs);
+	if (len >= sizeof(name)) /* no device has such a name */
+		return false;
+	memcpy(name, devargs, len);
+	name[len] = '\0';
 	return rte_eth_dev_get_port_by_name(name, &port) == 0;
 }
 
