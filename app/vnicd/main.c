@@ -150,8 +150,9 @@ static int serve(struct vnicd *d, const struct words_given *w)
 		check_start(&d->conf, w->eal_argc, w->eal_argv, w->argc, w->argv);
 		run(d);
 		vnicd_telemetry_stop(d);
-		vnicd_socket_close(d);
+		vnicd_socket_end(d);
 		vnicd_shutdown(d);
+		vnicd_socket_close(d);
 		vnicd_capture_close(d);
 		vnicd_lcores_stop(d);
 		good = vnicd_report_final(d);

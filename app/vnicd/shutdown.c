@@ -63,6 +63,7 @@ static bool request_all(struct vnicd *d, enum vnic_control_code code, uint64_t b
 		while ((status = vnic_request_status(r)) == VNIC_STATUS_PENDING) {
 			if (now_ms() >= end || vnicd_hurried())
 				vnic_request_cancel(r);
+			vnicd_socket_answer(d);
 			if (vnicd_lcores_poll_main(d) == 0)
 				nanosleep(&nap, NULL);
 		}

@@ -2,9 +2,9 @@
  * socket.c - the control socket: a line asks for an operation, a line of JSON answers
  *
  * Main thread. A client has one operation at a time; what it writes meanwhile waits. A client
- * that goes away, or whose time is over, cancels its pending request. What changes the daemon is done
- * when all clients have been looked at, one after another: a reload takes its time, and serves the
- * socket meanwhile.
+ * that goes away, or whose time is over, cancels its pending request; so does the daemon's end. What
+ * changes the daemon is done when all clients have been looked at, one after another: a reload takes
+ * its time, and serves the socket meanwhile.
  */
 #include "vnicd.h"
 
@@ -450,19 +450,35 @@ int vnicd_socket_open(struct vnicd *d)
 	return listen_at(d, s);
 }
 
-void vnicd_socket_close(struct vnicd *d)
+void vnicd_socket_end(struct vnicd *d)
 {
 	struct vnicd_socket *s = d->socket;
 
 	if (s == NULL)
 		return;
-	for (uint32_t i = 0; i < CLIENTS; i++)
-		if (s->client[i].fd >= 0)
-			hang_up(&s->client[i]);
 	if (s->fd >= 0)
 		close(s->fd);
+	s->fd = -1;
 	if (s->path[0] != '\0')
 		unlink(s->path);
-	free(s);
+	s->path[0] = '\0'; /* from now on another's */
+	for (struct socket_client *c = s->client; c < s->client + CLIENTS; c++) {
+		if (c->change != NULL)
+			tell_busy(c, "vnicd is about to end, and changes nothing more; ask the next one");
+		if (c->request != NULL)
+			vnic_request_cancel(c->request);
+		else if (c->fd >= 0)
+			hang_up(c);
+	}
+}
+
+void vnicd_socket_close(struct vnicd *d)
+{
+	vnicd_socket_answer(d);
+	vnicd_socket_end(d);
+	for (uint32_t i = 0; d->socket != NULL && i < CLIENTS; i++)
+		if (d->socket->client[i].fd >= 0)
+			hang_up(&d->socket->client[i]);
+	free(d->socket);
 	d->socket = NULL;
 }

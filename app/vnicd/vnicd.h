@@ -168,6 +168,8 @@ void vnicd_attend(struct vnicd *d, int wait_ms);
 
 /* socket.c: the control socket, if the configuration has one. */
 int vnicd_socket_open(struct vnicd *d);
+/* Nobody comes any more, what pends is cancelled; who waits for it is answered until the close. */
+void vnicd_socket_end(struct vnicd *d);
 void vnicd_socket_close(struct vnicd *d);
 /* Answer who has asked for something that is over. */
 void vnicd_socket_answer(struct vnicd *d);

@@ -344,16 +344,21 @@ def case_requests():
 
 def case_served():
     """A reload that waits for a queue of hours is asked about, what it waits for is taken back by another
-    client, and a change waits for its turn."""
+    client, and a change waits for its turn, or for the end."""
     base = wire() + flood("a")
     head = "drain_ms = 600000\n"
     d = Daemon(base)
-    d.reload(base + adapter("b", "net_null7,no-rx=1", "packets_per_s = 1\n") + flood("fb", "b"),
-             added=2, changed=1, head=head)
-    until(lambda: d.query("stats,b")["queued_packets"] > 1000, "no traffic", alive=[d.process])
-    d.write(base, head)
+
+    def to_be_emptied(changed):
+        d.reload(base + adapter("b", "net_null7,no-rx=1", "packets_per_s = 1\n") + flood("fb", "b"),
+                 added=2, changed=changed, head=head)
+        until(lambda: d.query("stats,b")["queued_packets"] > 1000, "no traffic", alive=[d.process])
+        d.write(base, head)
+
+    to_be_emptied(changed=1)
     reload, change, gone = Client(), Client(), Client()
     reload.write("reload\nlist")
+    assert d.ask("list") == {"adapters": ["wire", "b"]}  # then it is the reload's turn
     change.write("set wire.packets_per_s 7k")
     gone.write("set wire.packets_per_s 9k")
     gone.close()
@@ -366,6 +371,15 @@ def case_served():
     assert reload.answer() == {"adapters": ["wire"]} and change.answer() == {"status": "SUCCESS"}
     assert "taken back" not in words()
     rate_is(d, 7000, 64)
+    to_be_emptied(changed=1)
+    reload.write("reload")
+    assert d.ask("list") == {"adapters": ["wire", "b"]}
+    change.write("set wire.packets_per_s 9k")
+    assert d.ask("show wire")["packets_per_s"] == 0
+    d.process.send_signal(signal.SIGINT)  # which ends the wait, but not the reload
+    assert reload.answer()["removed"] == 2
+    answer = change.answer()
+    assert answer["kind"] == "busy" and "about to end" in answer["error"], answer
     d.account()
 
 

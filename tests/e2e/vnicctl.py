@@ -172,7 +172,14 @@ def case_operations():
         assert status in p.communicate(timeout=30)[0] and p.returncode == 7, (p, status)
     assert "NOT_STARTED" in ctl("pause", "a", code=1)
     assert of_json("start", "a")["state"] == "Running"
+    # so does the end of vnicd, which first says what has become of it
+    waiter = subprocess.Popen([CTL, "drain", "a", "--timeout", "60"], env=ENV, text=True, stdout=subprocess.PIPE)
+    hosts.started.append(waiter)
+    until(lambda: d.ask("state a")["operations"], "it does not wait")
     d.stop()
+    said = waiter.communicate(timeout=30)[0]
+    assert "a: drain CANCELLED" in said and waiter.returncode == 7, (said, waiter.returncode)
+    assert "no vnicd answers" in ctl("list", code=3)
 
 
 def case_live():
