@@ -67,8 +67,9 @@ def pages(node, total, free):
     huge(node, 2048, total, free)
 
 
-def status(cpus="0-3", capabilities=0x1ffffffffff):
-    put("/proc/self/status", "Name:\tvnicd\nCapEff:\t%016x\nCpus_allowed_list:\t%s" % (capabilities, cpus))
+def status(cpus="0-3", capabilities=0x1ffffffffff, bounding=0x1ffffffffff, no_new=0):
+    put("/proc/self/status", "Name:\tvnicd\nCapEff:\t%016x\nCapBnd:\t%016x\nNoNewPrivs:\t%d\nCpus_allowed_list:\t%s" % (
+        capabilities, bounding, no_new, cpus))
 
 
 def machine():
@@ -463,6 +464,35 @@ def case_capabilities():
         skip("no file can have capabilities here")
     found("error", "net_af_packet0 needs cap_net_raw$", config=packet,
           cure="setcap cap_chown,cap_net_raw,cap_ipc_lock,cap_checkpoint_restore[+]ep ")
+
+
+def case_container():
+    """Where setcap gives nothing, whoever starts the container does."""
+    machine()
+    packet = adapter("net_af_packet0,iface=eth1")
+    both = packet.replace("net_null1", "net_tap0")
+    status(capabilities=0, bounding=0xa80425fb)  # docker's own: raw sockets, no cap_net_admin
+    found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw[+]ep ")
+    f = found("error", "net_tap0 needs cap_net_admin, which this process may never have", config=face("net_tap0"),
+              cure="^capsh --print$")
+    assert "setcap is of no use" in f["effect"], f
+    put("/.dockerenv")
+    found("error", "face f: net_tap0 needs cap_net_admin,", config=face("net_tap0"),
+          cure="^docker run (--user root )?--cap-add=NET_ADMIN IMAGE$")
+    f = findings(look(both))
+    assert "setcap cap_net_raw+ep " in f[0]["cure"] and "docker run" in f[1]["cure"], f
+    status(capabilities=0, bounding=0)
+    f = findings(look(both))
+    assert all(x["cure"].endswith(" --cap-add=NET_ADMIN --cap-add=NET_RAW IMAGE") for x in f) and len(f) == 2, f
+    os.unlink(TREE + "/.dockerenv")
+    put("/run/.containerenv")
+    found("error", "net_af_packet0 needs cap_net_raw,", config=packet, cure="^podman run .*--cap-add=NET_RAW IMAGE$")
+    os.unlink(TREE + "/run/.containerenv")
+    put("/run/systemd/container", "systemd-nspawn")
+    found("error", "net_af_packet0 needs cap_net_raw,", config=packet, cure="^systemd-nspawn --capability=cap_net_raw$")
+    # nor where no program gets more than its maker has
+    status(capabilities=0, no_new=1)
+    found("error", "net_af_packet0 needs cap_net_raw, which this process may never have", config=packet)
 
 
 def case_tap():
