@@ -256,15 +256,42 @@ def case_mount_rights():
 
 
 def case_overcommit():
-    """What the kernel adds by itself counts; what a cgroup forbids does not."""
+    """What the kernel may add by itself is said to be no more than that, and counts where EAL asks for it; what
+    a cgroup forbids does not."""
     machine()
-    pages(0, 0, 0)
+    pages(0, 16, 3)
     at = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
     put(at + "nr_overcommit_hugepages", "400")
     put(at + "surplus_hugepages", "100")
-    assert findings(look()) == []
+    cure = r"^echo \d+ > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages$"
+    may = "node 0 has 6 MiB free, about [0-9]+ are needed; the kernel may add 600 MiB .nr_overcommit_hugepages.$"
+    f = found("notice", may, cure=cure)
+    assert "short or in pieces" in f["effect"], f
+    # what EAL is to have at its start it takes of free pages, as long as there is one
+    found("notice", may, eal=(*LCORES, "-m", "6"), cure=cure)
+    never = "node 0 has 6 MiB free, about [0-9]+ are needed; EAL takes no nr_overcommit_hugepages at its start .-m"
+    found("error", never, eal=(*LCORES, "-m", "8"), cure=cure)
+    found("error", never, eal=(*LCORES, "--socket-mem", "64"), cure=cure)
+    pages(0, 16, 0)
+    found("notice", "node 0 has 0 MiB free.* may add 600 MiB", eal=(*LCORES, "-m", "64"), cure=cure)
+    # no more than this machine has
+    put("/proc/meminfo", "MemAvailable:   100000 kB\nHugepagesize:       2048 kB")
+    found("notice", "node 0 has 0 MiB free.* may add 97 MiB", cure=cure)
+    put("/proc/meminfo", "MemAvailable:    10000 kB\nHugepagesize:       2048 kB")
+    found("error", "node 0 has 0 MiB free, about [0-9]+ are needed$", cure=cure)
+    os.unlink(TREE + "/proc/meminfo")
     put(at + "surplus_hugepages", "400")
-    found("error", "hugepages: node 0 has 0 MiB free")
+    found("error", "hugepages: node 0 has 0 MiB free, about [0-9]+ are needed$", cure=cure)
+    # another node's are EAL's on node 0 only
+    machine()
+    nodes(["0-1", "2-3"])
+    pages(0, 0, 0)
+    pages(1, 0, 0)
+    put(at + "nr_overcommit_hugepages", "400")
+    put(at + "surplus_hugepages", "0")
+    assert {x["severity"] for x in findings(look()) if x["subject"] == "hugepages"} == {"notice"}
+    f = [x for x in findings(look(eal=(*LCORES, "--socket-mem", "0,64"))) if x["severity"] == "error"]
+    assert len(f) == 1 and "node 1 has 0 MiB free" in f[0]["cause"], f
     machine()
     put("/proc/self/cgroup", "1:name=systemd:/\n0::/pod/one")
     put("/sys/fs/cgroup/pod/one/hugetlb.2MB.max", "max")
