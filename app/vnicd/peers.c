@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include <rte_ethdev.h>
 
+#include "clock.h"
 #include "relay.h"
 #include "say.h"
 
@@ -58,14 +58,6 @@ struct vnicd_peers {
 	uint64_t glance_ms;
 	struct peer peer[PEERS_MAX]; /* a used one stays where it is */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* relaxed, both: counts, that order nothing */
 static uint64_t get(const struct peer *p, int which)

@@ -6,18 +6,12 @@
 #include <errno.h>
 #include <time.h>
 
+#include "clock.h"
+
 /* A stop waits some seconds for an NBL that a port has taken in part only, then takes the rest
  * of it back. */
 #define STOP_BOUND_MS 12000
 #define COMPLETIONS_BOUND_MS 1000
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Everything queued is gone and every completion was taken. */
 static bool empty(const struct vnicd *d)
