@@ -12,11 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
 #include "answer.h"
+#include "clock.h"
 #include "options.h"
 #include "say.h"
 #include "vnicd.h"
@@ -24,7 +24,8 @@
 
 #define MAGIC 0x0A0D0D0A /* the first four bytes of a capture, in either byte order */
 #define BUFFER (2 * VNIC_CAPTURE_READ_MIN)
-#define STOP_MS 5000
+#define STOP_MS 5000 /* for a slow disk */
+#define LET_GO_MS 1000 /* of the pollers */
 #define SNAPLEN_MIN 14
 #define SNAPLEN_MAX 65535
 
@@ -37,6 +38,8 @@ struct vnicd_capture {
 	struct vnic_capture_stats last;
 	void *buffer;
 	pthread_t thread;
+	pthread_mutex_t reads; /* held while the thread reads the capture, not while it writes */
+	bool left;             /* by it: all here is the thread's, but for the capture */
 
 	/* its thread's */
 	_Atomic uint64_t bytes; /* relaxed, like the next: numbers to be told */
@@ -74,6 +77,39 @@ static void write_all(struct vnicd_capture *c, const char *at, size_t n)
 	}
 }
 
+/* The next of the file's bytes; 0: there are none now, and with *last none to come. */
+static size_t read_next(struct vnicd_capture *c, bool *last)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&c->reads);
+	*last = c->left || vnic_capture_ended(c->capture);
+	if (!c->left)
+		n = vnic_capture_read(c->capture, c->buffer, BUFFER);
+	pthread_mutex_unlock(&c->reads);
+	return n;
+}
+
+static void drop(struct vnicd_capture *c)
+{
+	pthread_mutex_destroy(&c->reads);
+	free(c->buffer);
+	free(c);
+}
+
+/* The thread has ended. False: nobody waits for it any more. */
+static bool hand_back(struct vnicd_capture *c)
+{
+	bool left;
+
+	pthread_mutex_lock(&c->reads);
+	left = c->left;
+	if (!left)
+		atomic_store_explicit(&c->finished, true, memory_order_release);
+	pthread_mutex_unlock(&c->reads);
+	return !left;
+}
+
 static void *write_out(void *arg)
 {
 	const struct timespec nap = {.tv_nsec = 1000000};
@@ -81,16 +117,16 @@ static void *write_out(void *arg)
 	bool last = false;
 	size_t n;
 
-	while (!last) {
-		last = vnic_capture_ended(c->capture);
-		while ((n = vnic_capture_read(c->capture, c->buffer, BUFFER)) != 0)
-			write_all(c, c->buffer, n);
-		if (!last)
+	do {
+		n = read_next(c, &last);
+		write_all(c, c->buffer, n);
+		if (n == 0 && !last)
 			nanosleep(&nap, NULL);
-	}
+	} while (n != 0 || !last);
 	if (close(c->fd) != 0)
 		fail(c, errno);
-	atomic_store_explicit(&c->finished, true, memory_order_release);
+	if (!hand_back(c))
+		drop(c);
 	return NULL;
 }
 
@@ -126,13 +162,14 @@ static int open_file(struct vnicd_capture *c, const char *path, char *why, size_
 	return -EIO;
 }
 
-/* The faces' pollers let go of it; all lcores poll. */
+/* The faces' pollers let go of it; all lcores poll. One that does not, keeps its memory. */
 static void let_go(struct vnicd *d, struct vnicd_capture *c)
 {
 	const struct timespec nap = {.tv_nsec = 50000};
+	uint64_t end = now_ms() + LET_GO_MS;
 
 	vnic_capture_end(c->capture);
-	while (!vnic_capture_ended(c->capture))
+	while (!vnic_capture_ended(c->capture) && now_ms() < end)
 		if (vnicd_lcores_poll_main(d) == 0)
 			nanosleep(&nap, NULL);
 }
@@ -259,8 +296,10 @@ int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32
 		return -EINVAL;
 	if (c == NULL) {
 		c = d->capture = calloc(1, sizeof(*c));
-		if (c != NULL)
+		if (c != NULL) {
+			pthread_mutex_init(&c->reads, NULL);
 			c->buffer = malloc(BUFFER);
+		}
 	}
 	if (c == NULL || c->buffer == NULL) {
 		snprintf(why, len, "capture: no memory; end some programs");
@@ -300,18 +339,39 @@ static bool finished(const struct vnicd_capture *c)
 	return atomic_load_explicit(&c->finished, memory_order_acquire);
 }
 
-/* True: it has ended. */
-static bool wait_finished(struct vnicd *d, struct vnicd_capture *c, uint32_t ms)
+/* The faces' pollers let go of it, and it is written to its end. False: not yet. */
+static bool finish(struct vnicd *d, struct vnicd_capture *c)
 {
 	const struct timespec nap = {.tv_nsec = 200000};
-	uint64_t end = rte_rdtsc() + ms * (rte_get_tsc_hz() / 1000);
+	uint64_t end = now_ms() + STOP_MS;
 
-	while (!finished(c) && rte_rdtsc() < end && !vnicd_hurried())
+	vnic_capture_end(c->capture);
+	while (!finished(c) && now_ms() < end && !vnicd_hurried())
 		if (vnicd_lcores_poll_main(d) == 0)
 			nanosleep(&nap, NULL);
 	if (!finished(c))
 		return false;
 	collect(c);
+	return true;
+}
+
+/* To its thread, which hangs in a write: it touches none of EAL's memory any more. False: it has just
+ * ended. */
+static bool leave(struct vnicd_capture *c)
+{
+	struct vnic_capture *capture = c->capture;
+	pthread_t thread = c->thread;
+	bool left;
+
+	pthread_mutex_lock(&c->reads);
+	left = c->left = !finished(c);
+	pthread_mutex_unlock(&c->reads);
+	if (!left) {
+		collect(c);
+		return false;
+	}
+	pthread_detach(thread);
+	vnic_capture_destroy(capture);
 	return true;
 }
 
@@ -331,8 +391,7 @@ int capture_stop(struct vnicd *d, char *why, size_t len)
 		return -ENOENT;
 	}
 	c->ending = true;
-	let_go(d, c);
-	if (!wait_finished(d, c, STOP_MS)) {
+	if (!finish(d, c)) {
 		snprintf(why, len, "capture: %s is still being written; capture status tells when it "
 			 "ends", c->path);
 		return -EBUSY;
@@ -361,22 +420,21 @@ void vnicd_capture_poll(struct vnicd *d)
 void vnicd_capture_close(struct vnicd *d)
 {
 	struct vnicd_capture *c = d->capture;
+	bool on = c != NULL && c->capture != NULL;
+	char path[CAPTURE_PATH];
 
+	d->capture = NULL;
 	if (c == NULL)
 		return;
-	if (c->capture != NULL) {
-		let_go(d, c);
-		if (!wait_finished(d, c, STOP_MS))
-			say(SAY_ERROR, "capture %s: its last packets are not written: the disk is too slow",
-			    c->path);
-		else if (!c->ending)
-			say_failed(c);
+	memcpy(path, c->path, sizeof(path));
+	if (on && !finish(d, c) && leave(c)) {
+		say(SAY_ERROR, "capture %s: its last packets are not in it: the disk hangs, or is too slow; see to "
+		    "the disk", path);
+		return;
 	}
-	if (c->capture != NULL)
-		return; /* its thread has them */
-	free(c->buffer);
-	free(c);
-	d->capture = NULL;
+	if (on && !c->ending)
+		say_failed(c);
+	drop(c);
 }
 
 /* ---- control lines ---- */

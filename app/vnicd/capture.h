@@ -34,7 +34,8 @@ int capture_ask(struct vnicd *d, struct words *words, struct answer *answer, cha
 
 /* Often: has it failed, or ended? */
 void vnicd_capture_poll(struct vnicd *d);
-/* At the end of traffic, while the lcores still poll. */
+/* At the end of traffic, while the lcores still poll. It waits some seconds for the disk; the thread
+ * may hang there longer, and has nothing of EAL's from then on. */
 void vnicd_capture_close(struct vnicd *d);
 
 #endif

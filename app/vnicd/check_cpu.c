@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crowd.h"
+
 #define ROLES (CONF_ADAPTERS_MAX + 1)
 
 /* An lcore that polls all the time. */
@@ -231,20 +233,26 @@ static void check_there(struct check *c)
 			     "", "");
 }
 
-/* With another choice if there is one; else it is as good as it gets here. */
-static void add_crowd(struct check *c, const char *subject, const char *cause, const char *effect,
-		      const char *cure)
+/* With another choice if there is one; else it is as good as it gets here, and as grave as `helpless`. */
+static void add_crowd(struct check *c, enum finding_severity helpless, const char *subject,
+		      const char *cause, const char *effect, const char *cure)
 {
 	if (cure != NULL)
 		findings_add(&c->f, FINDING_WARNING, subject, cause, effect, cure);
 	else
-		findings_add(&c->f, FINDING_NOTICE, subject, cause,
+		findings_add(&c->f, helpless, subject, cause,
 			     TEXT("%s; this machine has no CPU to spare", effect), "");
 }
 
-static const char *name_of(const struct role *r)
+/* Who starts it is told what makes it many times slower. */
+static enum finding_severity of_one_cpu(const struct check *c)
 {
-	return r->data ? "data" : "control";
+	return c->start ? FINDING_WARNING : FINDING_NOTICE;
+}
+
+static struct crowd crowd_of(const struct role *r)
+{
+	return (struct crowd){.lcore = r->lcore, .data = r->data};
 }
 
 /* Two that poll on one CPU, or on one core; a line for the first pair. */
@@ -253,25 +261,24 @@ static void check_crowd(struct check *c, const struct roles *r)
 	for (uint32_t i = 0; i < r->nb; i++)
 		for (uint32_t k = i + 1; k < r->nb; k++) {
 			const struct role *x = &r->role[i], *y = &r->role[k];
+			char text[CROWD_TEXT];
 			cpu_set_t core;
 
 			if (x->cpu < 0 || y->cpu < 0)
 				continue;
 			core_of(x->cpu, &core);
-			if (!CPU_ISSET(y->cpu, &core) || (x->cpu == y->cpu && c->start))
+			if (!CPU_ISSET(y->cpu, &core))
 				continue;
 			if (x->cpu == y->cpu)
-				add_crowd(c, "lcores",
-					  TEXT("%s lcore %u and %s lcore %u "
-					       "share CPU %d",
-					       name_of(x), x->lcore, name_of(y), y->lcore, x->cpu),
-					  "they take turns, slower", better(c, false));
+				add_crowd(c, of_one_cpu(c), "lcores",
+					  TEXT("%s", crowd_shared(crowd_of(x), crowd_of(y), x->cpu, text)),
+					  CROWD_SHARED_EFFECT, better(c, false));
 			else
-				add_crowd(c, "hyperthreads",
+				add_crowd(c, FINDING_NOTICE, "hyperthreads",
 					  TEXT("%s lcore %u on CPU %d and "
 					       "%s lcore %u on CPU %d share a core",
-					       name_of(x), x->lcore, x->cpu, name_of(y), y->lcore,
-					       y->cpu),
+					       crowd_name(crowd_of(x)), x->lcore, x->cpu,
+					       crowd_name(crowd_of(y)), y->lcore, y->cpu),
 					  "each halves the other's speed", better(c, true));
 			return;
 		}
@@ -283,10 +290,11 @@ static void check_crowd(struct check *c, const struct roles *r)
 /* One lcore for both. */
 static void check_both(struct check *c, const struct roles *r)
 {
-	if (r->nb != 0 && r->role[r->nb - 1].data && !c->start)
-		add_crowd(c, "lcores",
-			  TEXT("lcore %u does both data and control", c->choice.control),
-			  "cancels wait for packets, and packets for cancels", better(c, false));
+	char text[CROWD_TEXT];
+
+	if (r->nb != 0 && r->role[r->nb - 1].data)
+		add_crowd(c, of_one_cpu(c), "lcores", TEXT("%s", crowd_both(c->choice.control, text)),
+			  CROWD_BOTH_EFFECT, better(c, false));
 }
 
 /* Is there a CPU on that node? */
@@ -309,7 +317,7 @@ static void check_nodes(struct check *c)
 		int below = node_below(c->conf, a);
 
 		if (below >= 0 && below != node)
-			add_crowd(c, "NUMA",
+			add_crowd(c, FINDING_NOTICE, "NUMA",
 				  TEXT("adapter %s: its port is on node %d, CPU %d "
 				       "of its data lcore %u on node %d",
 				       a->name, below, cpu, c->choice.data[i], node),

@@ -22,6 +22,7 @@
 
 struct need {
 	uint64_t bytes[MACHINE_NODES];
+	uint64_t first[MACHINE_NODES]; /* of it, what EAL takes at its start (-m, --socket-mem) */
 	uint64_t all;
 	uint64_t own; /* of it, what EAL's arguments do not ask for */
 };
@@ -43,6 +44,7 @@ static int node_of_lcore(const struct check *c, unsigned int id)
 static void need_of(const struct check *c, struct need *n)
 {
 	int main_node = c->args.nb_lcores != 0 ? node_of_lcore(c, c->args.lcore[0].id) : 0;
+	bool by_node = false;
 	uint64_t page = c->args.no_huge ? 4096 : PAGE_KIB << 10;
 
 	memset(n, 0, sizeof(*n));
@@ -63,11 +65,15 @@ static void need_of(const struct check *c, struct need *n)
 	for (int node = 0; node < MACHINE_NODES; node++) {
 		uint64_t given = c->args.node_mib[node] << 20;
 
+		by_node |= given != 0;
+		n->first[node] = given;
 		n->all += given > n->bytes[node] ? given - n->bytes[node] : 0;
 		n->bytes[node] = RTE_MAX(n->bytes[node], given);
 	}
 	if (c->args.memory_mib << 20 > n->all)
 		add(n, main_node, (c->args.memory_mib << 20) - n->all);
+	if (!by_node)
+		n->first[main_node] = c->args.memory_mib << 20;
 }
 
 static uint64_t mib(uint64_t bytes)
@@ -158,12 +164,27 @@ static uint64_t free_bytes(const struct check *c, const struct sizes *s, int nod
 	return bytes;
 }
 
+/* What the kernel may add, if it has as much memory at all. */
 static uint64_t overcommit_bytes(const struct check *c, const struct sizes *s)
 {
 	uint64_t bytes = 0;
+	char text[64];
 
 	for (size_t i = 0; i < HUGEPAGES_SIZES; i++)
 		if (counts(c, s, i))
+			bytes += hugepages_overcommit_bytes(hugepages_sizes[i]);
+	if (machine_line(text, sizeof(text), "MemAvailable:", "/proc/meminfo"))
+		bytes = RTE_MIN(bytes, (uint64_t)strtoull(text, NULL, 10) << 10);
+	return bytes;
+}
+
+/* What of it EAL counts at its start: of sizes that have not one free page, as node 0's. */
+static uint64_t overcommit_first_bytes(const struct check *c, const struct sizes *s, int node)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < HUGEPAGES_SIZES && node == 0; i++)
+		if (counts(c, s, i) && hugepages_all_free_bytes(hugepages_sizes[i]) == 0)
 			bytes += hugepages_overcommit_bytes(hugepages_sizes[i]);
 	return bytes;
 }
@@ -196,22 +217,36 @@ static uint64_t size_to_add(const struct check *c, const struct sizes *s)
 	return kib;
 }
 
+/* NULL: this kernel has none of that size. */
+static const char *more_pages(struct check *c, int node, uint64_t kib, uint64_t missing)
+{
+	char folder[MACHINE_PATH];
+
+	hugepages_folder(node, kib, folder);
+	if (!machine_has("%s", folder))
+		return NULL;
+	return ROOT(TEXT("echo %" PRIu64 " > %s/nr_hugepages",
+			 (uint64_t)machine_number(0, "%s/nr_hugepages", folder) +
+				 (missing + (kib << 10) - 1) / (kib << 10),
+			 folder));
+}
+
 static void find_too_few(struct check *c, const struct sizes *s, int node, uint64_t bytes,
 			 uint64_t there, const char *cause)
 {
-	uint64_t kib = size_to_add(c, s), more = free_bytes(c, s, node, false), missing, total;
+	uint64_t kib = size_to_add(c, s), more = free_bytes(c, s, node, false);
 	const char *mount = c->args.huge_dir == NULL && more != 0 ? mount_command(c, s, node) : "";
-	char folder[MACHINE_PATH];
+	const char *cure = more_pages(c, node, kib, bytes - there);
 
-	if (more >= bytes - there && *mount != '\0') {
+	if (more >= bytes - there && *mount != '\0')
 		findings_add(&c->f, FINDING_ERROR, "hugepages",
 			     TEXT("%s; %" PRIu64 " MiB are of sizes that are not mounted", cause,
 				  more >> 20),
 			     "EAL, or a port, has no memory", ROOT(mount));
-		return;
-	}
-	hugepages_folder(node, kib, folder);
-	if (!machine_has("%s", folder)) {
+	else if (cure != NULL)
+		findings_add(&c->f, FINDING_ERROR, "hugepages", cause, "EAL, or a port, has no memory",
+			     cure);
+	else
 		findings_add(&c->f, FINDING_ERROR, "hugepages",
 			     TEXT("this kernel has none of %" PRIu64 " KiB on node %d", kib, node),
 			     "EAL does not start",
@@ -219,30 +254,42 @@ static void find_too_few(struct check *c, const struct sizes *s, int node, uint6
 					 TEXT("--no-huge -m %" PRIu64,
 					      RTE_MAX(mib(bytes), (uint64_t)NO_HUGE_MIB)),
 					 NULL, NULL));
-		return;
-	}
-	total = (uint64_t)machine_number(0, "%s/nr_hugepages", folder);
-	missing = (bytes - there + (kib << 10) - 1) / (kib << 10);
-	findings_add(&c->f, FINDING_ERROR, "hugepages", cause, "EAL, or a port, has no memory",
-		     ROOT(TEXT("echo %" PRIu64 " > %s/nr_hugepages", total + missing, folder)));
 }
 
-/* `spare` is what the kernel may add on any node. */
-static void check_node(struct check *c, const struct sizes *s, int node, uint64_t bytes,
+static void find_may_add(struct check *c, const struct sizes *s, int node, uint64_t missing,
+			 uint64_t spare, const char *cause)
+{
+	const char *cure = more_pages(c, node, size_to_add(c, s), missing);
+
+	findings_add(&c->f, FINDING_NOTICE, "hugepages",
+		     TEXT("%s; the kernel may add %" PRIu64 " MiB (nr_overcommit_hugepages)", cause,
+			  spare >> 20),
+		     "it adds none while its memory is short or in pieces: a port has none then",
+		     cure != NULL ? cure : "");
+}
+
+/* `spare` is what the kernel may add on any node, when it is asked for a page. EAL asks as its
+ * memory grows; what it is to have at its start it takes of those that it has counted. */
+static void check_node(struct check *c, const struct sizes *s, const struct need *n, int node,
 		       uint64_t *spare)
 {
-	uint64_t there = free_bytes(c, s, node, true), added;
-	const char *cause;
+	uint64_t there = free_bytes(c, s, node, true), bytes = n->bytes[node];
+	uint64_t missing = there < bytes ? bytes - there : 0;
+	const char *cause = TEXT("node %d has %" PRIu64 " MiB free, about %" PRIu64 " are needed", node,
+				 there >> 20, mib(bytes));
 
-	added = there < bytes ? RTE_MIN(*spare, bytes - there) : 0;
-	*spare -= added;
-	there += added;
-	cause = TEXT("node %d has %" PRIu64 " MiB free, about %" PRIu64 " are needed", node,
-		     there >> 20, mib(bytes));
-	if (there >= bytes)
+	if (missing == 0) {
 		findings_add(&c->f, FINDING_OK, "hugepages", cause, "", "");
-	else
+	} else if (missing > *spare) {
 		find_too_few(c, s, node, bytes, there, cause);
+	} else if (n->first[node] > there + overcommit_first_bytes(c, s, node)) {
+		find_too_few(c, s, node, bytes, there,
+			     TEXT("%s; EAL takes no nr_overcommit_hugepages at its start (-m, --socket-mem)",
+				  cause));
+	} else {
+		find_may_add(c, s, node, missing, *spare, cause);
+		*spare -= missing;
+	}
 }
 
 /* May its cgroup have them? */
@@ -254,9 +301,7 @@ static void check_cgroup(struct check *c, const struct sizes *s, uint64_t bytes)
 	for (size_t i = 0; i < HUGEPAGES_SIZES; i++) {
 		uint64_t there = hugepages_overcommit_bytes(hugepages_sizes[i]), limit;
 
-		for (int node = 0; node < MACHINE_NODES; node++)
-			if (node == 0 || machine_has_node(node))
-				there += hugepages_free_bytes(node, hugepages_sizes[i]);
+		there += hugepages_all_free_bytes(hugepages_sizes[i]);
 		limit = hugepages_cgroup_bytes(hugepages_sizes[i], file);
 		if (!counts(c, s, i) || there == 0)
 			continue;
@@ -282,7 +327,7 @@ static void check_hugepages(struct check *c, const struct need *n)
 	spare = overcommit_bytes(c, s);
 	for (int node = 0; node < MACHINE_NODES; node++)
 		if (n->bytes[node] != 0)
-			check_node(c, s, node, n->bytes[node], &spare);
+			check_node(c, s, n, node, &spare);
 	check_cgroup(c, s, n->all);
 	if (!c->args.in_memory)
 		check_mount(c, s);

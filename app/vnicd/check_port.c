@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container.h"
 #include "devargs.h"
 #include "interface.h"
 #include "place.h"
@@ -41,15 +42,16 @@ static const char *with(struct check *c, const struct port *p, const char *word)
 /* ---- rights ---- */
 
 /* setcap gives a file these and takes all others: so those that any port wants, and those that there
- * are. */
+ * are. A file with one that is not heeded would not start. */
 static const char *give_rights(struct check *c)
 {
 	char program[512] = "vnicd", text[RIGHTS_TEXT];
+	uint64_t rights = c->rights | rights_own() | rights_of_file();
 	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
 	program[n > 0 ? n : 5] = '\0';
 	return ROOT(TEXT("setcap %s+ep %s",
-			 rights_text(c->rights | rights_own() | rights_of_file(), text),
+			 rights_text(rights & rights_of_files_heeded(), text),
 			 QUOTE(program)));
 }
 
@@ -58,10 +60,19 @@ static void check_rights(struct check *c, const struct port *p, uint64_t wanted)
 	uint64_t lacking = wanted & ~rights_own();
 	char text[RIGHTS_TEXT];
 
-	if (lacking != 0)
+	if (lacking == 0)
+		return;
+	if ((lacking & ~rights_of_files_heeded()) == 0)
 		port_add(c, p, FINDING_ERROR,
 			 TEXT("%s needs %s", p->device, rights_text(lacking, text)),
 			 "it does not open", give_rights(c));
+	else
+		port_add(c, p, FINDING_ERROR,
+			 TEXT("%s needs %s, which this process may never have", p->device,
+			      rights_text(lacking, text)),
+			 "it does not open; setcap is of no use: who starts its container, or its service, "
+			 "gives it",
+			 container_rerun(c, c->rights & ~rights_own()));
 }
 
 /* ---- interfaces ---- */

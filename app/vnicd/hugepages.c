@@ -57,6 +57,16 @@ uint64_t hugepages_free_bytes(int node, uint64_t kib)
 	       kib << 10;
 }
 
+uint64_t hugepages_all_free_bytes(uint64_t kib)
+{
+	uint64_t bytes = 0;
+
+	for (int node = 0; node < MACHINE_NODES; node++)
+		if (node == 0 || machine_has_node(node))
+			bytes += hugepages_free_bytes(node, kib);
+	return bytes;
+}
+
 uint64_t hugepages_overcommit_bytes(uint64_t kib)
 {
 	char path[MACHINE_PATH];

@@ -26,7 +26,10 @@ const char *hugepages_name(uint64_t kib, char name[HUGEPAGES_NAME]);
 const char *hugepages_folder(int node, uint64_t kib, char path[MACHINE_PATH]);
 
 uint64_t hugepages_free_bytes(int node, uint64_t kib);
-/* What the kernel would yet add, on any node, when all are taken. */
+/* Of all nodes. */
+uint64_t hugepages_all_free_bytes(uint64_t kib);
+/* What the kernel may yet add, on any node, when all are taken: of memory that it has in whole pages
+ * then. */
 uint64_t hugepages_overcommit_bytes(uint64_t kib);
 /* What the cgroup (v2), or one above, lets this process take, and the file that says so; UINT64_MAX:
  * any. */

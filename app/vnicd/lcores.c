@@ -10,6 +10,8 @@
 #include <rte_launch.h>
 
 #include "choice.h"
+#include "crowd.h"
+#include "machine.h"
 #include "say.h"
 
 /* ---- the choice ---- */
@@ -110,10 +112,15 @@ static bool make_round(const struct vnicd *d, unsigned int id, bool control, str
 	return id == d->control_lcore || r->nb_adapters != 0;
 }
 
-/* Pollers that share a CPU give way to each other, and the user is told once. */
-static void find_shared(struct vnicd_round *const *round)
+static struct crowd crowd_of(unsigned int lcore, const struct vnicd_round *r)
 {
-	static bool said;
+	return (struct crowd){.lcore = lcore, .data = r->nb_adapters != 0};
+}
+
+/* Pollers that share a CPU give way to each other. True: there are some, the first two in `text`. */
+static bool find_shared(struct vnicd_round *const *round, char text[CROWD_TEXT])
+{
+	bool shared = false;
 
 	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++)
 		for (unsigned int k = i + 1; k < RTE_MAX_LCORE && round[i] != NULL; k++) {
@@ -127,21 +134,20 @@ static void find_shared(struct vnicd_round *const *round)
 			if (CPU_COUNT(&both) == 0 || CPU_COUNT(&a) > 1 || CPU_COUNT(&b) > 1)
 				continue;
 			round[i]->yields = round[k]->yields = true;
-			if (!said)
-				say(SAY_WARNING, "lcores %u and %u share a CPU and take turns on it, "
-				    "slower; give each its own with EAL's --lcores", i, k);
-			said = true;
+			if (!shared)
+				crowd_shared(crowd_of(i, round[i]), crowd_of(k, round[k]), cpus_first(&both), text);
+			shared = true;
 		}
+	return shared;
 }
 
-static void find_both(const struct vnicd *d, const struct vnicd_round *control)
+/* The user is told once: at a start by check_start(), of what a reload has brought here. */
+static void tell(bool is_so, bool *told, const char *what, const char *effect)
 {
-	static bool said;
-
-	if (control->nb_adapters != 0 && !said)
-		say(SAY_WARNING, "lcore %u does both data and control, slower; give EAL three lcores "
-		    "(main, control, data) with --lcores", d->control_lcore);
-	said |= control->nb_adapters != 0;
+	if (is_so && !*told)
+		say(SAY_WARNING, "lcores: %s: %s; vnicd --check, with EAL's arguments, has better ones", what,
+		    effect);
+	*told |= is_so;
 }
 
 /* A round takes the place of the one before it, an lcore begins or ends. */
@@ -160,9 +166,12 @@ static void put(struct vnicd *d, unsigned int id, struct vnicd_round *r)
 		rte_eal_wait_lcore(id);
 }
 
-void vnicd_lcores_assign(struct vnicd *d, bool control)
+static void assign(struct vnicd *d, bool control, bool start)
 {
+	static bool told_shared, told_both;
 	struct vnicd_round *round[RTE_MAX_LCORE] = {NULL};
+	char text[CROWD_TEXT];
+	bool shared, both;
 
 	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++) {
 		struct vnicd_lcore *l = &d->lcore[i];
@@ -171,17 +180,26 @@ void vnicd_lcores_assign(struct vnicd *d, bool control)
 		if (make_round(d, i, control, r))
 			round[i] = r;
 	}
-	find_shared(round);
-	find_both(d, round[d->control_lcore]);
+	shared = find_shared(round, text);
+	both = round[d->control_lcore]->nb_adapters != 0;
+	told_shared |= start && shared;
+	told_both |= start && both;
+	tell(shared, &told_shared, text, CROWD_SHARED_EFFECT);
+	tell(both, &told_both, crowd_both(d->control_lcore, text), CROWD_BOTH_EFFECT);
 	for (unsigned int i = 0; i < RTE_MAX_LCORE; i++)
 		put(d, i, round[i]);
 	vnicd_lcores_quiesce(d);
 }
 
+void vnicd_lcores_assign(struct vnicd *d, bool control)
+{
+	assign(d, control, false);
+}
+
 int vnicd_lcores_start(struct vnicd *d)
 {
 	atomic_store(&d->plan_runs, d->plan != NULL);
-	vnicd_lcores_assign(d, true);
+	assign(d, true, true);
 	return 0;
 }
 

@@ -210,7 +210,9 @@ int machine_node_of_cpu(int cpu)
 	return 0;
 }
 
-void machine_cpus_usable(cpu_set_t *cpus)
+static cpu_set_t kept; /* empty: none are */
+
+static void read_usable(cpu_set_t *cpus)
 {
 	char text[4096];
 	cpu_set_t online;
@@ -220,4 +222,17 @@ void machine_cpus_usable(cpu_set_t *cpus)
 		cpus_read(cpus, text);
 	if (machine_cpus(&online, "/sys/devices/system/cpu/online"))
 		CPU_AND(cpus, cpus, &online);
+}
+
+void machine_cpus_usable(cpu_set_t *cpus)
+{
+	if (CPU_COUNT(&kept) != 0)
+		*cpus = kept;
+	else
+		read_usable(cpus);
+}
+
+void machine_cpus_keep(void)
+{
+	read_usable(&kept);
 }

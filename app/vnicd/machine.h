@@ -49,7 +49,9 @@ int cpus_first(const cpu_set_t *cpus);
 /* 0 where the kernel knows of no nodes. */
 int machine_node_of_cpu(int cpu);
 bool machine_has_node(int node);
-/* Those that this process may use, and that are there. */
+/* Those that this process may use, and that are there; as it was when they were kept. */
 void machine_cpus_usable(cpu_set_t *cpus);
+/* Before EAL binds the main thread to one of them. */
+void machine_cpus_keep(void);
 
 #endif

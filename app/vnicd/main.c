@@ -13,6 +13,7 @@
 #include "capture.h"
 #include "check.h"
 #include "eal.h"
+#include "machine.h"
 #include "reload.h"
 #include "say.h"
 
@@ -193,6 +194,7 @@ int main(int argc, char **argv)
 	case CONF_RUN: break;
 	}
 	say_level_set((enum say_level)d->conf.global.log_level); /* EAL's --log-level comes over it */
+	machine_cpus_keep();
 	if (eal_start(eal_argc, argv, d->why, sizeof(d->why)) < 0) {
 		say(SAY_ERROR, "%s", d->why);
 		rc = EXIT_FAILURE;

@@ -34,13 +34,22 @@ const char *rights_text(uint64_t rights, char text[RIGHTS_TEXT])
 	return text;
 }
 
-uint64_t rights_own(void)
+static uint64_t of_process(const char *key, uint64_t otherwise)
 {
 	char text[64];
 
-	return machine_line(text, sizeof(text), "CapEff:", "/proc/self/status") ?
-		       strtoull(text, NULL, 16) :
-		       0;
+	return machine_line(text, sizeof(text), key, "/proc/self/status") ? strtoull(text, NULL, 16) :
+									    otherwise;
+}
+
+uint64_t rights_own(void)
+{
+	return of_process("CapEff:", 0);
+}
+
+uint64_t rights_of_files_heeded(void)
+{
+	return of_process("NoNewPrivs:", 0) != 0 ? 0 : of_process("CapBnd:", UINT64_MAX);
 }
 
 uint64_t rights_of_file(void)

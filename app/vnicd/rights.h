@@ -18,5 +18,7 @@ const char *rights_text(uint64_t rights, char text[RIGHTS_TEXT]);
 /* Those of this process, and those that its program's file gives to whoever runs it. */
 uint64_t rights_own(void);
 uint64_t rights_of_file(void);
+/* Those that a file could give to this process, or to those that it starts. */
+uint64_t rights_of_files_heeded(void);
 
 #endif

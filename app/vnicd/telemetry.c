@@ -22,6 +22,7 @@
 #define PARAM_MAX 256
 #define PATH_MAX_LEN 64
 #define HELP_MAX 128 /* the telemetry library's */
+#define WAITING_MAX 4 /* operations, of the ten connections that it serves at once */
 
 static struct vnicd *_Atomic daemon_now;
 /* held by a command while it uses the daemon, so that the daemon does not end under it */
@@ -30,6 +31,7 @@ static _Atomic bool ending; /* who waits gives up */
 /* held by a command while it looks at what the daemon consists of, which may change */
 static pthread_rwlock_t looks = PTHREAD_RWLOCK_INITIALIZER;
 static _Atomic bool changing; /* who comes waits before that lock */
+static _Atomic uint32_t waiting; /* operations, also of clients that have gone */
 
 static void look(void)
 {
@@ -54,6 +56,22 @@ static void wait_for(struct vnic_request *r, uint64_t timeout_ms)
 	}
 }
 
+/* Is there a place for one more that may wait? Questions are to find a connection. A cancel waits for
+ * nobody but the lcores. */
+static bool may_wait(const struct order *order)
+{
+	if (command_cancels(order) || atomic_fetch_add(&waiting, 1) < WAITING_MAX)
+		return true;
+	atomic_fetch_sub(&waiting, 1);
+	return false;
+}
+
+static void waits_no_more(const struct order *order)
+{
+	if (!command_cancels(order))
+		atomic_fetch_sub(&waiting, 1);
+}
+
 static bool is_there(const struct vnicd *d, const struct vnic_adapter *a)
 {
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
@@ -72,14 +90,22 @@ static void operate(struct vnicd *d, const struct command *command, char *words,
 		answer_error(a, "%s", why);
 		return;
 	}
+	if (!may_wait(&order)) {
+		answer_error(a, "%s: telemetry has %u operations pending already, and takes no more; ask by "
+			     "vnicctl", command->name, WAITING_MAX);
+		answer_error_busy(a);
+		return;
+	}
 	r = vnic_request_create(d->control);
 	if (r == NULL) {
+		waits_no_more(&order);
 		answer_error(a, "no memory for a request");
 		return;
 	}
 	command_issue(&order, r);
 	pthread_rwlock_unlock(&looks);
 	wait_for(r, order.timeout_ms);
+	waits_no_more(&order);
 	look();
 	if (is_there(d, order.adapter))
 		command_answer(&order, r, a);

@@ -67,8 +67,9 @@ def pages(node, total, free):
     huge(node, 2048, total, free)
 
 
-def status(cpus="0-3", capabilities=0x1ffffffffff):
-    put("/proc/self/status", "Name:\tvnicd\nCapEff:\t%016x\nCpus_allowed_list:\t%s" % (capabilities, cpus))
+def status(cpus="0-3", capabilities=0x1ffffffffff, bounding=0x1ffffffffff, no_new=0):
+    put("/proc/self/status", "Name:\tvnicd\nCapEff:\t%016x\nCapBnd:\t%016x\nNoNewPrivs:\t%d\nCpus_allowed_list:\t%s" % (
+        capabilities, bounding, no_new, cpus))
 
 
 def machine():
@@ -255,15 +256,42 @@ def case_mount_rights():
 
 
 def case_overcommit():
-    """What the kernel adds by itself counts; what a cgroup forbids does not."""
+    """What the kernel may add by itself is said to be no more than that, and counts where EAL asks for it; what
+    a cgroup forbids does not."""
     machine()
-    pages(0, 0, 0)
+    pages(0, 16, 3)
     at = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
     put(at + "nr_overcommit_hugepages", "400")
     put(at + "surplus_hugepages", "100")
-    assert findings(look()) == []
+    cure = r"^echo \d+ > /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages$"
+    may = "node 0 has 6 MiB free, about [0-9]+ are needed; the kernel may add 600 MiB .nr_overcommit_hugepages.$"
+    f = found("notice", may, cure=cure)
+    assert "short or in pieces" in f["effect"], f
+    # what EAL is to have at its start it takes of free pages, as long as there is one
+    found("notice", may, eal=(*LCORES, "-m", "6"), cure=cure)
+    never = "node 0 has 6 MiB free, about [0-9]+ are needed; EAL takes no nr_overcommit_hugepages at its start .-m"
+    found("error", never, eal=(*LCORES, "-m", "8"), cure=cure)
+    found("error", never, eal=(*LCORES, "--socket-mem", "64"), cure=cure)
+    pages(0, 16, 0)
+    found("notice", "node 0 has 0 MiB free.* may add 600 MiB", eal=(*LCORES, "-m", "64"), cure=cure)
+    # no more than this machine has
+    put("/proc/meminfo", "MemAvailable:   100000 kB\nHugepagesize:       2048 kB")
+    found("notice", "node 0 has 0 MiB free.* may add 97 MiB", cure=cure)
+    put("/proc/meminfo", "MemAvailable:    10000 kB\nHugepagesize:       2048 kB")
+    found("error", "node 0 has 0 MiB free, about [0-9]+ are needed$", cure=cure)
+    os.unlink(TREE + "/proc/meminfo")
     put(at + "surplus_hugepages", "400")
-    found("error", "hugepages: node 0 has 0 MiB free")
+    found("error", "hugepages: node 0 has 0 MiB free, about [0-9]+ are needed$", cure=cure)
+    # another node's are EAL's on node 0 only
+    machine()
+    nodes(["0-1", "2-3"])
+    pages(0, 0, 0)
+    pages(1, 0, 0)
+    put(at + "nr_overcommit_hugepages", "400")
+    put(at + "surplus_hugepages", "0")
+    assert {x["severity"] for x in findings(look()) if x["subject"] == "hugepages"} == {"notice"}
+    f = [x for x in findings(look(eal=(*LCORES, "--socket-mem", "0,64"))) if x["severity"] == "error"]
+    assert len(f) == 1 and "node 1 has 0 MiB free" in f[0]["cause"], f
     machine()
     put("/proc/self/cgroup", "1:name=systemd:/\n0::/pod/one")
     put("/sys/fs/cgroup/pod/one/hugetlb.2MB.max", "max")
@@ -463,6 +491,35 @@ def case_capabilities():
         skip("no file can have capabilities here")
     found("error", "net_af_packet0 needs cap_net_raw$", config=packet,
           cure="setcap cap_chown,cap_net_raw,cap_ipc_lock,cap_checkpoint_restore[+]ep ")
+
+
+def case_container():
+    """Where setcap gives nothing, whoever starts the container does."""
+    machine()
+    packet = adapter("net_af_packet0,iface=eth1")
+    both = packet.replace("net_null1", "net_tap0")
+    status(capabilities=0, bounding=0xa80425fb)  # docker's own: raw sockets, no cap_net_admin
+    found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw[+]ep ")
+    f = found("error", "net_tap0 needs cap_net_admin, which this process may never have", config=face("net_tap0"),
+              cure="^capsh --print$")
+    assert "setcap is of no use" in f["effect"], f
+    put("/.dockerenv")
+    found("error", "face f: net_tap0 needs cap_net_admin,", config=face("net_tap0"),
+          cure="^docker run (--user root )?--cap-add=NET_ADMIN IMAGE$")
+    f = findings(look(both))
+    assert "setcap cap_net_raw+ep " in f[0]["cure"] and "docker run" in f[1]["cure"], f
+    status(capabilities=0, bounding=0)
+    f = findings(look(both))
+    assert all(x["cure"].endswith(" --cap-add=NET_ADMIN --cap-add=NET_RAW IMAGE") for x in f) and len(f) == 2, f
+    os.unlink(TREE + "/.dockerenv")
+    put("/run/.containerenv")
+    found("error", "net_af_packet0 needs cap_net_raw,", config=packet, cure="^podman run .*--cap-add=NET_RAW IMAGE$")
+    os.unlink(TREE + "/run/.containerenv")
+    put("/run/systemd/container", "systemd-nspawn")
+    found("error", "net_af_packet0 needs cap_net_raw,", config=packet, cure="^systemd-nspawn --capability=cap_net_raw$")
+    # nor where no program gets more than its maker has
+    status(capabilities=0, no_new=1)
+    found("error", "net_af_packet0 needs cap_net_raw, which this process may never have", config=packet)
 
 
 def case_tap():

@@ -323,6 +323,10 @@ def case_queues():
     # a queue of the port is there still: b stays
     d.reload(two + null + shares, added=2)
     until(lambda: d.sent("c") > 100, "no traffic", alive=[d.process])
+    # pollers that come into each other's way are said to
+    assert "does both" not in words()
+    d.reload(two + null + shares + "[adapter e]\nport = net_null5,no-rx=1\nlcore = 1\n" + face("fe", "net_null6", "e"), added=2)
+    assert "lcores: lcore 1 does both data and control: cancels wait for packets" in words()
     d.account()
 
 

@@ -15,7 +15,7 @@
 
 #define NAME "first"
 #define ROOM (4u << 20)
-#define PACKETS_MAX 1024
+#define PACKETS_MAX 4096
 
 struct seen {
 	uint32_t interface;
@@ -165,7 +165,8 @@ static struct file file;
 static struct vnic_face *face_of(const struct scene *s, uint16_t nbl_packets)
 {
 	static const struct vnic_idrule port = {.kind = VNIC_IDRULE_PORT};
-	struct vnic_face_conf conf = {.name = "cap", .port = s->upper_port, .depth = 256,
+	char name[16];
+	struct vnic_face_conf conf = {.name = bed_unique("cap", name), .port = s->upper_port, .depth = 256,
 				      .nbl_packets = nbl_packets, .rules = &port, .nb_rules = 1};
 	struct vnic_face *f = vnic_face_create(s->adapter, &conf);
 
@@ -395,6 +396,56 @@ static void small_reads(void **state)
 	scene_close(&s);
 }
 
+static uint32_t count_of(uint32_t interface)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < file.nb; i++)
+		n += file.packet[i].interface == interface;
+	return n;
+}
+
+/* A face that always has more than a read takes keeps no other waiting. */
+static void turns(void **state)
+{
+	static const uint16_t ports[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0};
+	struct scene s = scene_open();
+	struct vnic_face *busy = face_of(&s, 1), *other = face_of(&s, 1), *last = face_of(&s, 1);
+	struct vnic_capture *c = begin(busy, 0, 4096);
+	uint32_t n = 0;
+
+	(void)state;
+	assert_int_equal(vnic_capture_add(c, other, "other"), 0);
+	assert_int_equal(vnic_capture_add(c, last, "last"), 0);
+	for (; n < 200 * 16; n += 16) { /* more than three reads of them */
+		scene_feed(&s, busy, ports);
+		let_leave(&s, busy);
+	}
+	scene_feed(&s, other, (const uint16_t[]){1, 2, 0});
+	let_leave(&s, other);
+	scene_feed(&s, last, (const uint16_t[]){1, 2, 3, 0});
+	let_leave(&s, last);
+	for (uint32_t i = 0; i < 2; i++)
+		nb_bytes += vnic_capture_read(c, bytes + nb_bytes, VNIC_CAPTURE_READ_MIN);
+	parse(&file, bytes, nb_bytes);
+	assert_int_equal(count_of(1), 2);
+	assert_int_equal(count_of(2), 3);
+	assert_in_range(count_of(0), n / 8, n - 1); /* it had both reads' room nearly alone */
+	vnic_capture_end(c);
+	vnic_face_poll(busy);
+	vnic_face_poll(other);
+	vnic_face_poll(last);
+	read_all(c, VNIC_CAPTURE_READ_MIN);
+	parse(&file, bytes, nb_bytes);
+	assert_int_equal(count_of(0), n);
+	assert_int_equal(file.nb, n + 5);
+	assert_int_equal(vnic_capture_destroy(c), 0);
+	assert_int_equal(vnic_face_destroy(busy), 0);
+	assert_int_equal(vnic_face_destroy(other), 0);
+	assert_int_equal(vnic_face_destroy(last), 0);
+	scene_close(&s);
+}
+
 static size_t in_use(void)
 {
 	struct rte_malloc_socket_stats st;
@@ -515,6 +566,7 @@ int main(void)
 		cmocka_unit_test(no_buffer_is_spare),
 		cmocka_unit_test(snaplen),
 		cmocka_unit_test(small_reads),
+		cmocka_unit_test(turns),
 		cmocka_unit_test(on_and_off),
 		cmocka_unit_test(nothing_goes_past_it),
 		cmocka_unit_test(refused),
