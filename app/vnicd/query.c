@@ -238,13 +238,18 @@ static void stats(struct vnicd *d, struct words *w, struct answer *a)
 /* The same, and more, by names as DPDK's ports have them. */
 static void xstats(struct vnicd *d, struct words *w, struct answer *a)
 {
-	const struct vnicd_adapter *found = take_adapter(d, w, a);
+	const struct vnicd_adapter *adapter = command_adapter(d, w->now);
+	const struct vnicd_face *face = flow_face(d, w->now);
 	struct xstat x[XSTATS_MAX];
 	uint32_t n;
 
-	if (found == NULL)
+	if (adapter == NULL && face == NULL) {
+		answer_error(a, "no such adapter or face; list and faces name them");
 		return;
-	n = xstats_get(d, (uint32_t)(found - d->adapter), x);
+	}
+	words_next(w);
+	n = adapter != NULL ? xstats_of_adapter(d, (uint32_t)(adapter - d->adapter), x) :
+			      xstats_of_face(face, x);
 	answer_begin(a, ANSWER_DICT, NULL);
 	for (uint32_t i = 0; i < n; i++)
 		answer_u64(a, x[i].name, x[i].value);
@@ -393,6 +398,9 @@ static void receive(struct vnicd *d, struct words *w, struct answer *a)
 	answer_u64(a, "delivered", f.rx_delivered);
 	answer_u64(a, "dropped", f.rx_dropped);
 	answer_u64(a, "held", f.rx_held);
+	answer_u64(a, "taken", s.indicated);
+	answer_u64(a, "returned", s.returned);
+	answer_u64(a, "unreturned", s.held);
 }
 
 static void share(struct vnicd *d, struct words *w, struct answer *a)
@@ -416,6 +424,7 @@ static void share(struct vnicd *d, struct words *w, struct answer *a)
 	answer_u64(a, "limit", limits.nbls);
 	answer_u64(a, "cancel_limit", limits.cancels_per_s);
 	answer_u64(a, "received", f.received);
+	answer_u64(a, "completed", f.completed);
 	answer_u64(a, "sent", f.sent);
 	answer_u64(a, "aborted", f.aborted);
 	answer_u64(a, "rejected", f.rejected);
@@ -609,7 +618,7 @@ const struct query queries[] = {
 	{"show", "[ADAPTER|FACE]", "What it is, as configured and now; nothing: the daemon", show},
 	{"state", "ADAPTER", "State of an adapter", state},
 	{"stats", "ADAPTER", "Account of an adapter", stats},
-	{"xstats", "ADAPTER", "Counts of an adapter, named as a port's", xstats},
+	{"xstats", "ADAPTER|FACE", "Counts of an adapter or a face, named as a port's", xstats},
 	{"latency", "ADAPTER", "Cancel latencies in ns", latency},
 	{"histogram", "ADAPTER [completion|verdict|walk]", "Cancel latencies, bucket by bucket", histogram},
 	{"receive", "FACE", "What a face receives", receive},

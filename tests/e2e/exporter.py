@@ -3,6 +3,8 @@
 # exporter.py - vnic-exporter beside a running vnicd: its text, its values, its table, its errors
 # usage: exporter.py VNICD CASE EXPORTER      CASE: a function case_... below
 import glob
+import importlib.machinery
+import importlib.util
 import json
 import os
 import re
@@ -17,7 +19,7 @@ import urllib.request
 
 import hosts
 from hosts import PREFIX, ROOT, WORK, main, run
-from programs import Daemon, until
+from programs import Daemon, capture, until
 
 EXPORTER = os.path.abspath(sys.argv[3])
 CONFIG = """[adapter a]
@@ -49,6 +51,14 @@ UNEXPORTED = {"rejected_nbls", "rejected_packets"}
 
 def command(*more):
     return ["env", "XDG_RUNTIME_DIR=" + WORK, sys.executable, "-B", EXPORTER, "--file-prefix", PREFIX, *more]
+
+
+def load():
+    """Its tables and functions."""
+    loader = importlib.machinery.SourceFileLoader("exporter", EXPORTER)
+    exporter = importlib.util.module_from_spec(importlib.util.spec_from_loader("exporter", loader))
+    loader.exec_module(exporter)
+    return exporter
 
 
 def start(*more):
@@ -117,13 +127,7 @@ def case_values():
     until(lambda: d.query("stats,a")["aborted_packets"] > 0, "nothing is cancelled")
     assert d.ask("pause a")["status"] == d.ask("pause b")["status"] == "SUCCESS"
     d.ask("stop a"), d.ask("stop b")  # the plan finds nothing any more, and what the faces get comes back at once
-
-    import importlib.machinery
-    import importlib.util
-    loader = importlib.machinery.SourceFileLoader("exporter", EXPORTER)
-    exporter = importlib.util.module_from_spec(importlib.util.spec_from_loader("exporter", loader))
-    loader.exec_module(exporter)
-    asked = set()
+    exporter, asked = load(), set()
     low, (values, kinds), high = {}, (None, None), {}
     owners = {q: ("a", "b") for q in exporter.OF_ADAPTERS}
     owners.update({q: ("f", "g") if q == "receive" else ("f", "g", "h") for q in exporter.OF_FACES})
@@ -192,21 +196,73 @@ def case_values():
     hosts.Daemon.end(d)
 
 
+def fields():
+    """{(query, key): field}, {(of a face, name of xstats): field}: what each shows, as the sources have it. What is 0
+    in a run cannot tell two of them apart."""
+    asked, named = {}, {}
+    text = open(ROOT + "/app/vnicd/query.c").read()
+    for function, body in re.findall(r"^static void (\w+)\(.*?\n\{\n(.*?)^\}", text, re.M | re.S):
+        query = "stats" if function == "say_received" else function
+        for key, field in re.findall(r'answer_u64\(a, "(\w+)", \w+\.(\w+)\)', body):
+            asked[query, key] = field
+        for key, field in re.findall(r'say_count\(a, "(\w+)", &s\.(\w+)\)', body):
+            asked[query, key + "_packets"] = field + ".packets"
+    text = open(ROOT + "/app/vnicd/xstats.c").read()
+    for table, body in re.findall(r"^static const struct name (\w+)\[\] = \{\n(.*?)^\};", text, re.M | re.S):
+        prefix = "rx_" if re.match("rx|face_up|receiver", table) else "tx_"
+        for name, field in re.findall(r'[A-Z]+\("(\w+)", ([\w.]+)\)', body):
+            named[table not in ("tx", "rx"), prefix + name] = field
+    return asked, named
+
+
 def case_xstats():
-    """The same counts under DPDK's names."""
-    d = Daemon(CONFIG)
-    until(lambda: d.query("stats,a")["aborted_packets"] > 0, "nothing is cancelled")
-    d.ask("stop a")
-    until(lambda: d.query("xstats,a")["tx_queued_packets"] == 0, "it is not empty")
-    s, x = d.query("stats,a"), d.query("xstats,a")
-    for name, key in (("tx_good_packets", "sent_packets"), ("tx_aborted_packets", "aborted_packets"),
-                      ("rx_good_packets", "rx_received"), ("tx_cancels", "cancels")):
-        assert x[name] == s[key], (name, x, s)
-    assert x["tx_good_packets"] == x["tx_q0_good_packets"] + x["tx_q1_good_packets"] > 0, x
-    assert x["tx_aborted_packets"] == x["tx_q0_aborted_packets"] > 0, x
-    assert all(re.fullmatch(r"[rt]x_(q\d+_)?[a-z_]+", n) for n in x), x
-    assert "rx_q1_queue_full_packets" in x and "rx_q0_good_packets" not in d.query("xstats,b")
-    assert "no such adapter" in d.query("xstats,nobody")["error"]
+    """All the counts under DPDK's names, of an adapter and of its faces, when nothing moves any more."""
+    demo, exporter = "rx_pcap=%s/config/demo.pcap" % ROOT, load()
+    d = Daemon("[adapter b]\nport = net_null0,no-rx=1\n[face h]\nport = net_null1,no-rx=1\nadapter = b\nreceive = no\n"
+               "[adapter a]\nport = net_pcap0,%s,tx_pcap=%s/a.pcap\npackets_per_s = 1k\n"
+               "[face f]\nport = net_pcap1,%s,tx_pcap=%s/f.pcap\nadapter = a\nid = vlan 3, port 53, constant 7\n"
+               "promiscuous = yes\nlimit = 100\ncancel_limit = 1\n"
+               "[face g]\nport = net_null2,no-rx=1\nadapter = a\nreceive_depth = 64\nmac = 02:00:00:00:00:02\n"
+               % (demo, WORK, demo, WORK))
+    for _ in range(3):
+        d.ask("cancel a face f")
+        d.ask("cancel_flow f udp 10.0.0.1 9 10.0.0.2 9 vlan 3")
+    until(lambda: d.query("share,f")["received"] > 100, "nothing is sent")
+    d.ask("set adapter a.packets_per_s 0")
+    frames = sum(1 for _ in capture(ROOT + "/config/demo.pcap"))
+
+    def rests():
+        s, f, r = d.query("stats,a"), d.query("share,f"), [d.query("receive," + face) for face in "fg"]
+        return s["rx_received"] == f["received"] == f["completed"] == frames and \
+            sum(x["delivered"] for x in r) == s["rx_offered"]
+    until(rests, lambda: (d.query("stats,a"), d.query("share,f"), d.query("receive,f"), d.query("receive,g")))
+
+    asked, named = fields()
+    for of, names in ("a", exporter.XSTATS_ADAPTER), ("f", {**exporter.XSTATS_FACE, **exporter.XSTATS_FACE_ALONE}), \
+            ("g", {**exporter.XSTATS_FACE, **exporter.XSTATS_FACE_ALONE}):
+        names = {n: (q, of, k) for n, (q, k) in names.items()}
+        for name, (query, _, key) in names.items():
+            if key != "rule_N_packets":
+                assert named[of != "a", name] == asked[query, key], (name, named[of != "a", name], query, key)
+        if of == "a":
+            for i, face in enumerate(d.query("faces,a")):
+                names.update({n[:3] + "q%d_" % i + n[3:]: (q, face, k) for n, (q, k) in exporter.XSTATS_FACE.items()})
+        _, _, rule = names.pop("tx_rule_N_packets", (None, None, None))
+        for i in range(len([k for k in d.query("ids," + of) if k.endswith("_packets")]) - 1 if rule else 0):
+            names["tx_rule_%d_packets" % (i + 1)] = "ids", of, "rule_%d_packets" % (i + 1)
+        x = d.query("xstats," + of)
+        assert set(x) == set(names), set(x) ^ set(names)
+        for name, (query, owner, key) in names.items():
+            assert x[name] == d.query("%s,%s" % (query, owner))[key], (name, query, owner, key)
+        print(of, "%d names, not 0: %s" % (len(x), {n: v for n, v in x.items() if v > 0}))
+    s, r, f = d.query("stats,a"), d.query("receive,f"), d.query("share,f")
+    assert r["offered"] == sum(r[k] for k in ("queue_full", "no_memory", "flushed", "queued", "taken")) > 0, r
+    assert r["taken"] == r["returned"] + r["unreturned"] and r["indicated"] == r["delivered"] + r["dropped"] + r["held"], r
+    assert f["received"] - f["dropped"] == f["completed"] == sum(f[k] for k in ("sent", "aborted", "rejected")) > 0, f
+    assert f["limited"] > 0 and f["cancels_limited"] > 0 and f["sent"] == s["sent_packets"], (f, s)
+    assert not [n for n in d.query("xstats,h") if n.startswith("rx_")], "h does not receive"
+    assert "rx_q0_good_packets" not in d.query("xstats,b")
+    assert "no such adapter or face" in d.query("xstats,nobody")["error"]
     hosts.Daemon.end(d)
 
 
