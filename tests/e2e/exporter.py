@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-3-Clause
 # exporter.py - vnic-exporter beside a running vnicd: its text, its values, its table, its errors
-# usage: exporter.py VNICD CASE EXPORTER      CASE: a function case_... below
+# usage: exporter.py VNICD CASE EXPORTER FOLDER      CASE: a function case_... below; promtool is kept in FOLDER
 import glob
 import importlib.machinery
 import importlib.util
@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -17,11 +18,13 @@ import time
 import urllib.error
 import urllib.request
 
+import debian
 import hosts
+import programs
 from hosts import PREFIX, ROOT, WORK, main, run
 from programs import Daemon, capture, until
 
-EXPORTER = os.path.abspath(sys.argv[3])
+EXPORTER, FOLDER = (os.path.abspath(a) for a in sys.argv[3:5])
 CONFIG = """[adapter a]
 port = net_null0,no-rx=1
 packets_per_s = 20k
@@ -176,25 +179,88 @@ def case_values():
             assert low["stats", adapter]["rejected_" + u] <= reasons <= high["stats", adapter]["rejected_" + u]
     assert value(values, "up") == 1
 
-    # the names in what is given with it
-    known = {n for n, _ in values}
-    board = json.load(open(ROOT + "/config/grafana/vnic.json"))
-    expressions = [t["expr"] for p in board["panels"] for t in p["targets"]]
-    expressions += re.findall(r"(?:expr: |^ {10})(.*)", open(ROOT + "/config/prometheus/rules.yml").read(), re.M)
-    expressions += [v["query"]["query"] for v in board["templating"]["list"] if isinstance(v["query"], dict)]
-    used = set(re.findall(r"\bvnic_\w+", " ".join(expressions)))
-    assert len(used) > 15 and used <= known, used - known
-    if shutil.which("promtool"):
-        for check in (["check", "rules", ROOT + "/config/prometheus/rules.yml"],
-                      ["check", "config", ROOT + "/config/prometheus/prometheus.yml"]):
-            p = run("promtool", *check)
-            assert p.returncode == 0, p
-        p = subprocess.run(["promtool", "check", "metrics"], input=get(url), capture_output=True, text=True)
-        assert p.returncode == 0, p
-    else:
-        print("promtool is not installed: the test's own parser alone")
+    given_with_it(values)
     hosts.Daemon.end(d)
 
+
+# ---- the rules and the dashboard that are given with it ----
+
+def rules():
+    """[(expression, text)] of the alerts."""
+    text = open(ROOT + "/config/prometheus/rules.yml").read()
+    return [re.search(r"expr: (?:>\n)?(.*?)\n {8}\w+:(.*)", alert, re.S).groups()
+            for alert in re.split(r"^ +- alert: ", text, flags=re.M)[1:]]
+
+
+def panels():
+    """[(expression, text)] of the dashboard."""
+    board = json.load(open(ROOT + "/config/grafana/vnic.json"))
+    found = [(t["expr"], t["legendFormat"]) for p in board["panels"] for t in p["targets"]]
+    for v in board["templating"]["list"]:
+        if m := isinstance(v["query"], dict) and re.fullmatch(r"label_values\((\w+), (\w+)\)", v["query"]["query"]):
+            found.append((m[1], "{{%s}}" % m[2]))
+    return found
+
+
+def given_with_it(values):
+    """They use metrics that there are, with labels and values of labels that these have."""
+    samples = {}
+    for name, labels in values:
+        samples.setdefault(name, []).append(dict(labels))
+    used = set()
+    for expression, text in rules() + panels():
+        there = {"instance"}  # Prometheus' own
+        for name, matchers in re.findall(r"\b(vnic_\w+)(?:\{(.*?)\})?", expression):
+            assert name in samples, "there is no " + name
+            used.add(name)
+            there |= {label for s in samples[name] for label in s}
+            for label, how, wanted in re.findall(r'(\w+)(=~?)"(.*?)"', matchers):
+                for part in wanted.split("|") if wanted != "$adapter" else [".*"]:
+                    assert any(re.fullmatch(part, s.get(label, "")) for s in samples[name] if label in s), \
+                        (name, label, part)
+        if groups := re.findall(r"\bby \((.*?)\)", expression):
+            kept = set(", ".join(groups).split(", "))
+            assert kept <= there, (expression, kept - there)
+            there = kept
+        told = set(re.findall(r"\{\{ *(?:\$labels\.)?(\w+) *\}\}", text))
+        assert told <= there, (expression, text, told - there)
+    assert len(used) > 15, used
+
+
+def promtool():
+    """Prometheus' own judge; its package begins a service when it is installed, so that it is not."""
+    if there := shutil.which("promtool"):
+        return there
+    if not os.path.exists(FOLDER + "/promtool"):
+        package = debian.download(FOLDER, lambda options: "prometheus")
+        if package is None:
+            hosts.skip("no promtool here, nor can it be had: apt-get download prometheus")
+        hosts.must("sh", "-c", "dpkg-deb --fsys-tarfile %s | tar -xO ./usr/bin/promtool >%s/unpacked" % (package, FOLDER))
+        os.chmod(FOLDER + "/unpacked", 0o755)
+        os.rename(FOLDER + "/unpacked", FOLDER + "/promtool")
+        debian.tidy(FOLDER, "promtool")
+    return FOLDER + "/promtool"
+
+
+def case_promtool():
+    """Rules, configuration, the dashboard's expressions and the text are as Prometheus wants them."""
+    tool, d = promtool(), Daemon(CONFIG)
+    with open(WORK + "/board.yml", "w") as f:
+        f.write("groups:\n- name: board\n  rules:\n")
+        for i, (expression, _) in enumerate(panels()):
+            f.write("  - record: board:%d\n    expr: '%s'\n" % (i, expression.replace("$adapter", "a")))
+    for check in ("rules", ROOT + "/config/prometheus/rules.yml"), ("config", ROOT + "/config/prometheus/prometheus.yml"), \
+            ("rules", WORK + "/board.yml"):
+        p = run(tool, "check", *check)
+        print(p.stdout.splitlines()[-2:])
+        assert p.returncode == 0 and p.stderr == "", p
+    text = run(*command("--once")).stdout
+    p = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True)
+    assert p.returncode == 0, p
+    hosts.Daemon.end(d)
+
+
+# ---- other answers ----
 
 def fields():
     """{(query, key): field}, {(of a face, name of xstats): field}: what each shows, as the sources have it. What is 0
@@ -272,6 +338,37 @@ def case_documented():
     assert p.returncode == 0, p
     page = ROOT + "/app/vnic-exporter/METRICS.md"
     assert p.stdout == open(page).read(), "%s > %s makes it anew" % (EXPORTER + " --metrics", page)
+
+
+def listens(pid):
+    """Where a process' network namespace listens or could receive: [(address, port)]."""
+    found = []
+    for kind in "tcp", "tcp6", "udp", "udp6":
+        with open("/proc/%d/net/%s" % (pid, kind)) as f:
+            found += [line.split()[1] for line in list(f)[1:] if line.split()[3] in ("0A", "07")]
+    return [(address, int(port, 16)) for address, port in (x.split(":") for x in found)]
+
+
+def case_loopback():
+    """vnicd has no port of the network; the exporter as it is begun without options is on loopback alone."""
+    exporter = load()
+    for where in ":0", exporter.LISTEN.rpartition(":")[0] + ":0":
+        with exporter.listen(where, None) as server:
+            assert server.server_address[0] == "127.0.0.1", (where, server.server_address)
+    space = hosts.Space(1)  # where no other program has that port
+    within = ["ip", "netns", "exec", space.name]
+    hosts.must(*within, "ip", "link", "set", "lo", "up")
+    Daemon.before = staticmethod(lambda program: within + program)
+    d = Daemon(CONFIG)
+    assert listens(d.process.pid) == [], listens(d.process.pid)
+    p = programs.start("exporter", within + command())
+    until(lambda: open(p.files[0]).read() == "vnic-exporter: http://127.0.0.1:9590/metrics\n", "it says nothing", alive=[p])
+    assert listens(p.pid) == [("%08X" % struct.unpack("=I", socket.inet_aton("127.0.0.1")), 9590)], listens(p.pid)
+    got = hosts.must(*within, sys.executable, "-c", "import sys, urllib.request; "
+                     "print(urllib.request.urlopen(sys.argv[1], timeout=30).read().decode(), end='')",
+                     "http://127.0.0.1:9590/metrics")
+    assert value(parse(got)[0], "up") == 1
+    hosts.Daemon.end(d)
 
 
 class Stale:

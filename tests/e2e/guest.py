@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 
+import debian
 from hosts import WORK, Space, mac, must, need, run, skip
 from programs import Daemon, main, start, until, words
 
@@ -39,30 +40,23 @@ while read line; do $line; done
 
 # ---- what it is made of ----
 
+def newest(options):
+    depends = run("apt-cache", *options, "depends", "linux-image-cloud-amd64").stdout
+    m = re.search(r"Depends: (linux-image-\S+-cloud-amd64)$", depends, re.M)
+    return m and m[1]
+
+
 def fetch():
     """The kernel and its modules in FOLDER."""
-    private = ["-o", "Dir::State::Lists=%s/lists" % FOLDER, "-o", "Dir::Cache=%s/cache" % FOLDER]
-    for options in [], private:  # what is known of Debian's packages may be nothing, or too old
-        if options:
-            os.makedirs(FOLDER + "/lists/partial")
-            os.makedirs(FOLDER + "/cache")
-            run("apt-get", *options, "update")
-        depends = run("apt-cache", *options, "depends", "linux-image-cloud-amd64").stdout
-        if not (m := re.search(r"Depends: (linux-image-\S+-cloud-amd64)$", depends, re.M)):
-            continue
-        p = subprocess.run(["apt-get", *options, "download", m[1]], cwd=FOLDER, capture_output=True, text=True)
-        if p.returncode == 0:
-            break
-    else:
-        shutil.rmtree(FOLDER)
+    package = debian.download(FOLDER, newest)
+    if package is None:
         skip("a kernel for the guest cannot be had: apt-get download linux-image-cloud-amd64")
-    must("dpkg", "-x", *glob.glob(FOLDER + "/linux-image-*.deb"), FOLDER + "/x")
+    must("dpkg", "-x", package, FOLDER + "/x")
     for m in MODULES:
         os.rename(*glob.glob("%s/x/lib/modules/*/kernel/**/%s.ko" % (FOLDER, m), recursive=True),
                   "%s/%s.ko" % (FOLDER, m))
     os.rename(*glob.glob(FOLDER + "/x/boot/vmlinuz-*"), FOLDER + "/vmlinuz")  # the last: it is all there
-    for rest in set(os.listdir(FOLDER)) - {"vmlinuz"} - {m + ".ko" for m in MODULES}:
-        must("rm", "-rf", "%s/%s" % (FOLDER, rest))
+    debian.tidy(FOLDER, "vmlinuz", *[m + ".ko" for m in MODULES])
 
 
 def need_guest():
@@ -73,8 +67,6 @@ def need_guest():
         if shutil.which(program) is None:
             skip("no %s; apt-get install -y %s" % (program, package))
     if not os.path.exists(FOLDER + "/vmlinuz"):
-        shutil.rmtree(FOLDER, ignore_errors=True)
-        os.makedirs(FOLDER)
         fetch()
 
 
