@@ -119,6 +119,9 @@ def case_file():
     sent = sum(n for (what, _), n in count.items() if what == "sent")
     assert 0 < sent <= after["sent_packets"] - before["sent_packets"] <= sent + count["queued", "3000"], (sent, after)
     assert d.ask("id f udp 10.0.0.1 2000 10.0.0.2 80")["id"] == ids["2000"][3:], ids
+    # as README has it
+    shown = must("tshark", "-r", FILE, "-Y", 'frame.comment contains "aborted"').splitlines()
+    assert len(shown) == sum(n for (what, _), n in count.items() if what == "aborted"), shown[:3]
     assert "rejected PAUSED" in {c[0].split(" id=")[0] for c in packets}
     wire.close()
     d.end()
