@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * pcapng.h - blocks of a capture file in pcapng, into memory
  *
- * DPDK 22.11's rte_pcapng names ethdev ports only, has no comment of a packet, and writes to files
- * that it has begun itself; so these few blocks are made here. Each call writes one whole block at
- * `at` if that has room for it: its bytes, or 0.
+ * Why not by rte_pcapng: in DPDK 22.11 rte_pcapng_copy() makes a packet's block with a direction and
+ * a queue, and has no parameter for a comment, which is where a packet's fate and id stand; only a
+ * file and a port's statistics have one. Its interfaces are the ethdev ports that there are when the
+ * file is begun, under their own names, not faces. From 23.03 on it takes a comment, and names for
+ * interfaces. So these few blocks are made here; each call writes one whole block at `at` if that has
+ * room for it: its bytes, or 0.
  *
  * Any thread.
  */

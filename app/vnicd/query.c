@@ -20,6 +20,7 @@
 #include "query_face.h"
 #include "reload.h"
 #include "vnicd.h"
+#include "xstats.h"
 
 #define NAME 64
 #define HELP 512
@@ -119,6 +120,26 @@ static void show(struct vnicd *d, struct words *w, struct answer *a)
 		say_options(a, &conf_kinds[CONF_KIND_GLOBAL], &d->conf.global);
 	}
 	words_next(w);
+}
+
+/* Counts, by names as DPDK's ports have them. */
+static void xstats(struct vnicd *d, struct words *w, struct answer *a)
+{
+	const struct vnicd_adapter *adapter = command_adapter(d, w->now);
+	const struct vnicd_face *face = flow_face(d, w->now);
+	struct xstat x[XSTATS_MAX];
+	uint32_t n;
+
+	if (adapter == NULL && face == NULL) {
+		answer_error(a, "no such adapter or face; list and faces name them");
+		return;
+	}
+	words_next(w);
+	n = adapter != NULL ? xstats_of_adapter(d, (uint32_t)(adapter - d->adapter), x) :
+			      xstats_of_face(face, x);
+	answer_begin(a, ANSWER_DICT, NULL);
+	for (uint32_t i = 0; i < n; i++)
+		answer_u64(a, x[i].name, x[i].value);
 }
 
 /* ---- what changes something ---- */
@@ -245,7 +266,7 @@ const struct query queries[] = {
 	{"show", "[ADAPTER|FACE]", "What it is, as configured and now; nothing: the daemon", show},
 	{"state", "ADAPTER", "State of an adapter", query_state},
 	{"stats", "ADAPTER", "Account of an adapter", query_stats},
-	{"xstats", "ADAPTER", "Counts of an adapter, named as a port's", query_xstats},
+	{"xstats", "ADAPTER|FACE", "Counts of an adapter or a face, named as a port's", xstats},
 	{"latency", "ADAPTER", "Cancel latencies in ns", query_latency},
 	{"histogram", "ADAPTER [completion|verdict|walk]", "Cancel latencies, bucket by bucket", query_histogram},
 	{"receive", "FACE", "What a face receives", query_receive},

@@ -8,7 +8,6 @@
 
 #include "command.h"
 #include "vnicd.h"
-#include "xstats.h"
 
 #define NAME 64
 #define BUCKETS 256 /* of a histogram, as telemetry tells it */
@@ -109,21 +108,6 @@ void query_stats(struct vnicd *d, struct words *w, struct answer *a)
 	answer_u64(a, "too_late", s.too_late);
 	answer_u64(a, "hung", s.hung);
 	say_received(a, found->adapter);
-}
-
-/* The same, and more, by names as DPDK's ports have them. */
-void query_xstats(struct vnicd *d, struct words *w, struct answer *a)
-{
-	const struct vnicd_adapter *found = query_adapter(d, w, a);
-	struct xstat x[XSTATS_MAX];
-	uint32_t n;
-
-	if (found == NULL)
-		return;
-	n = xstats_get(d, (uint32_t)(found - d->adapter), x);
-	answer_begin(a, ANSWER_DICT, NULL);
-	for (uint32_t i = 0; i < n; i++)
-		answer_u64(a, x[i].name, x[i].value);
 }
 
 /* ---- how long cancels take ---- */

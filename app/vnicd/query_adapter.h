@@ -19,7 +19,6 @@ const struct vnicd_adapter *query_adapter(struct vnicd *d, struct words *w, stru
 
 void query_state(struct vnicd *d, struct words *w, struct answer *a);
 void query_stats(struct vnicd *d, struct words *w, struct answer *a);
-void query_xstats(struct vnicd *d, struct words *w, struct answer *a);
 void query_latency(struct vnicd *d, struct words *w, struct answer *a);
 void query_histogram(struct vnicd *d, struct words *w, struct answer *a);
 

@@ -49,6 +49,9 @@ void query_receive(struct vnicd *d, struct words *w, struct answer *a)
 	answer_u64(a, "delivered", f.rx_delivered);
 	answer_u64(a, "dropped", f.rx_dropped);
 	answer_u64(a, "held", f.rx_held);
+	answer_u64(a, "taken", s.indicated);
+	answer_u64(a, "returned", s.returned);
+	answer_u64(a, "unreturned", s.held);
 }
 
 void query_share(struct vnicd *d, struct words *w, struct answer *a)
@@ -72,6 +75,7 @@ void query_share(struct vnicd *d, struct words *w, struct answer *a)
 	answer_u64(a, "limit", limits.nbls);
 	answer_u64(a, "cancel_limit", limits.cancels_per_s);
 	answer_u64(a, "received", f.received);
+	answer_u64(a, "completed", f.completed);
 	answer_u64(a, "sent", f.sent);
 	answer_u64(a, "aborted", f.aborted);
 	answer_u64(a, "rejected", f.rejected);

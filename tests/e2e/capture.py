@@ -119,6 +119,9 @@ def case_file():
     sent = sum(n for (what, _), n in count.items() if what == "sent")
     assert 0 < sent <= after["sent_packets"] - before["sent_packets"] <= sent + count["queued", "3000"], (sent, after)
     assert d.ask("id f udp 10.0.0.1 2000 10.0.0.2 80")["id"] == ids["2000"][3:], ids
+    # as README has it
+    shown = must("tshark", "-r", FILE, "-Y", 'frame.comment contains "aborted"').splitlines()
+    assert len(shown) == sum(n for (what, _), n in count.items() if what == "aborted"), shown[:3]
     assert "rejected PAUSED" in {c[0].split(" id=")[0] for c in packets}
     wire.close()
     d.end()
@@ -300,19 +303,23 @@ def case_dumpcap():
 
 
 def case_pdump():
-    """So does dpdk-pdump."""
+    """So does dpdk-pdump, for what faces' ports receive and what the adapter's sends."""
     d = primary("dpdk-pdump")
     try:
-        p = subprocess.Popen(["dpdk-pdump", "--file-prefix", PREFIX, "--", "--pdump",
-                              "port=1,queue=*,rx-dev=%s/p.pcap,total-num-mbufs=4095,ring-size=2048" % WORK],
+        ways = ["port=1,queue=*,rx-dev=%s/rx.pcap" % WORK, "port=0,queue=*,tx-dev=%s/tx.pcap" % WORK]
+        p = subprocess.Popen(["dpdk-pdump", "--file-prefix", PREFIX, "--",
+                              *[w for x in ways for w in ("--pdump", x + ",total-num-mbufs=4095,ring-size=2048")]],
                              stdout=open(WORK + "/pdump", "w"), stderr=subprocess.STDOUT, cwd=WORK)
         hosts.started.append(p)
         said = lambda: open(WORK + "/pdump").read()[-1000:]
-        until(lambda: os.path.exists(WORK + "/p.pcap") and os.path.getsize(WORK + "/p.pcap") > 20000, said, alive=(p,)
-              if hasattr(p, "files") else ())
+        files = WORK + "/rx.pcap", WORK + "/tx.pcap"
+        for file in files:
+            until(lambda: os.path.exists(file) and os.path.getsize(file) > 20000, said)
         p.send_signal(signal.SIGINT)
         p.wait(30)
-        assert counted(WORK + "/p.pcap") > 100
+        counts = [counted(file) for file in files]
+        print("dpdk-pdump:", counts)
+        assert min(counts) > 100, counts
     finally:
         finish(d)
 

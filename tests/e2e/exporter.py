@@ -1,13 +1,16 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: BSD-3-Clause
 # exporter.py - vnic-exporter beside a running vnicd: its text, its values, its table, its errors
-# usage: exporter.py VNICD CASE EXPORTER      CASE: a function case_... below
+# usage: exporter.py VNICD CASE EXPORTER FOLDER      CASE: a function case_... below; promtool is kept in FOLDER
 import glob
+import importlib.machinery
+import importlib.util
 import json
 import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,11 +18,13 @@ import time
 import urllib.error
 import urllib.request
 
+import debian
 import hosts
+import programs
 from hosts import PREFIX, ROOT, WORK, main, run
-from programs import Daemon, until
+from programs import Daemon, capture, until
 
-EXPORTER = os.path.abspath(sys.argv[3])
+EXPORTER, FOLDER = (os.path.abspath(a) for a in sys.argv[3:5])
 CONFIG = """[adapter a]
 port = net_null0,no-rx=1
 packets_per_s = 20k
@@ -49,6 +54,14 @@ UNEXPORTED = {"rejected_nbls", "rejected_packets"}
 
 def command(*more):
     return ["env", "XDG_RUNTIME_DIR=" + WORK, sys.executable, "-B", EXPORTER, "--file-prefix", PREFIX, *more]
+
+
+def load():
+    """Its tables and functions."""
+    loader = importlib.machinery.SourceFileLoader("exporter", EXPORTER)
+    exporter = importlib.util.module_from_spec(importlib.util.spec_from_loader("exporter", loader))
+    loader.exec_module(exporter)
+    return exporter
 
 
 def start(*more):
@@ -117,13 +130,7 @@ def case_values():
     until(lambda: d.query("stats,a")["aborted_packets"] > 0, "nothing is cancelled")
     assert d.ask("pause a")["status"] == d.ask("pause b")["status"] == "SUCCESS"
     d.ask("stop a"), d.ask("stop b")  # the plan finds nothing any more, and what the faces get comes back at once
-
-    import importlib.machinery
-    import importlib.util
-    loader = importlib.machinery.SourceFileLoader("exporter", EXPORTER)
-    exporter = importlib.util.module_from_spec(importlib.util.spec_from_loader("exporter", loader))
-    loader.exec_module(exporter)
-    asked = set()
+    exporter, asked = load(), set()
     low, (values, kinds), high = {}, (None, None), {}
     owners = {q: ("a", "b") for q in exporter.OF_ADAPTERS}
     owners.update({q: ("f", "g") if q == "receive" else ("f", "g", "h") for q in exporter.OF_FACES})
@@ -172,41 +179,156 @@ def case_values():
             assert low["stats", adapter]["rejected_" + u] <= reasons <= high["stats", adapter]["rejected_" + u]
     assert value(values, "up") == 1
 
-    # the names in what is given with it
-    known = {n for n, _ in values}
-    board = json.load(open(ROOT + "/config/grafana/vnic.json"))
-    expressions = [t["expr"] for p in board["panels"] for t in p["targets"]]
-    expressions += re.findall(r"(?:expr: |^ {10})(.*)", open(ROOT + "/config/prometheus/rules.yml").read(), re.M)
-    expressions += [v["query"]["query"] for v in board["templating"]["list"] if isinstance(v["query"], dict)]
-    used = set(re.findall(r"\bvnic_\w+", " ".join(expressions)))
-    assert len(used) > 15 and used <= known, used - known
-    if shutil.which("promtool"):
-        for check in (["check", "rules", ROOT + "/config/prometheus/rules.yml"],
-                      ["check", "config", ROOT + "/config/prometheus/prometheus.yml"]):
-            p = run("promtool", *check)
-            assert p.returncode == 0, p
-        p = subprocess.run(["promtool", "check", "metrics"], input=get(url), capture_output=True, text=True)
-        assert p.returncode == 0, p
-    else:
-        print("promtool is not installed: the test's own parser alone")
+    given_with_it(values)
     hosts.Daemon.end(d)
 
 
+# ---- the rules and the dashboard that are given with it ----
+
+def rules():
+    """[(expression, text)] of the alerts."""
+    text = open(ROOT + "/config/prometheus/rules.yml").read()
+    return [re.search(r"expr: (?:>\n)?(.*?)\n {8}\w+:(.*)", alert, re.S).groups()
+            for alert in re.split(r"^ +- alert: ", text, flags=re.M)[1:]]
+
+
+def panels():
+    """[(expression, text)] of the dashboard."""
+    board = json.load(open(ROOT + "/config/grafana/vnic.json"))
+    found = [(t["expr"], t["legendFormat"]) for p in board["panels"] for t in p["targets"]]
+    for v in board["templating"]["list"]:
+        if m := isinstance(v["query"], dict) and re.fullmatch(r"label_values\((\w+), (\w+)\)", v["query"]["query"]):
+            found.append((m[1], "{{%s}}" % m[2]))
+    return found
+
+
+def given_with_it(values):
+    """They use metrics that there are, with labels and values of labels that these have."""
+    samples = {}
+    for name, labels in values:
+        samples.setdefault(name, []).append(dict(labels))
+    used = set()
+    for expression, text in rules() + panels():
+        there = {"instance"}  # Prometheus' own
+        for name, matchers in re.findall(r"\b(vnic_\w+)(?:\{(.*?)\})?", expression):
+            assert name in samples, "there is no " + name
+            used.add(name)
+            there |= {label for s in samples[name] for label in s}
+            for label, how, wanted in re.findall(r'(\w+)(=~?)"(.*?)"', matchers):
+                for part in wanted.split("|") if wanted != "$adapter" else [".*"]:
+                    assert any(re.fullmatch(part, s.get(label, "")) for s in samples[name] if label in s), \
+                        (name, label, part)
+        if groups := re.findall(r"\bby \((.*?)\)", expression):
+            kept = set(", ".join(groups).split(", "))
+            assert kept <= there, (expression, kept - there)
+            there = kept
+        told = set(re.findall(r"\{\{ *(?:\$labels\.)?(\w+) *\}\}", text))
+        assert told <= there, (expression, text, told - there)
+    assert len(used) > 15, used
+
+
+def promtool():
+    """Prometheus' own judge; its package begins a service when it is installed, so that it is not."""
+    if there := shutil.which("promtool"):
+        return there
+    if not os.path.exists(FOLDER + "/promtool"):
+        package = debian.download(FOLDER, lambda options: "prometheus")
+        if package is None:
+            hosts.skip("no promtool here, nor can it be had: apt-get download prometheus")
+        hosts.must("sh", "-c", "dpkg-deb --fsys-tarfile %s | tar -xO ./usr/bin/promtool >%s/unpacked" % (package, FOLDER))
+        os.chmod(FOLDER + "/unpacked", 0o755)
+        os.rename(FOLDER + "/unpacked", FOLDER + "/promtool")
+        debian.tidy(FOLDER, "promtool")
+    return FOLDER + "/promtool"
+
+
+def case_promtool():
+    """Rules, configuration, the dashboard's expressions and the text are as Prometheus wants them."""
+    tool, d = promtool(), Daemon(CONFIG)
+    with open(WORK + "/board.yml", "w") as f:
+        f.write("groups:\n- name: board\n  rules:\n")
+        for i, (expression, _) in enumerate(panels()):
+            f.write("  - record: board:%d\n    expr: '%s'\n" % (i, expression.replace("$adapter", "a")))
+    for check in ("rules", ROOT + "/config/prometheus/rules.yml"), ("config", ROOT + "/config/prometheus/prometheus.yml"), \
+            ("rules", WORK + "/board.yml"):
+        p = run(tool, "check", *check)
+        print(p.stdout.splitlines()[-2:])
+        assert p.returncode == 0 and p.stderr == "", p
+    text = run(*command("--once")).stdout
+    p = subprocess.run([tool, "check", "metrics"], input=text, capture_output=True, text=True)
+    assert p.returncode == 0, p
+    hosts.Daemon.end(d)
+
+
+# ---- other answers ----
+
+def fields():
+    """{(query, key): field}, {(of a face, name of xstats): field}: what each shows, as the sources have it. What is 0
+    in a run cannot tell two of them apart."""
+    asked, named = {}, {}
+    text = open(ROOT + "/app/vnicd/query.c").read()
+    for function, body in re.findall(r"^static void (\w+)\(.*?\n\{\n(.*?)^\}", text, re.M | re.S):
+        query = "stats" if function == "say_received" else function
+        for key, field in re.findall(r'answer_u64\(a, "(\w+)", \w+\.(\w+)\)', body):
+            asked[query, key] = field
+        for key, field in re.findall(r'say_count\(a, "(\w+)", &s\.(\w+)\)', body):
+            asked[query, key + "_packets"] = field + ".packets"
+    text = open(ROOT + "/app/vnicd/xstats.c").read()
+    for table, body in re.findall(r"^static const struct name (\w+)\[\] = \{\n(.*?)^\};", text, re.M | re.S):
+        prefix = "rx_" if re.match("rx|face_up|receiver", table) else "tx_"
+        for name, field in re.findall(r'[A-Z]+\("(\w+)", ([\w.]+)\)', body):
+            named[table not in ("tx", "rx"), prefix + name] = field
+    return asked, named
+
+
 def case_xstats():
-    """The same counts under DPDK's names."""
-    d = Daemon(CONFIG)
-    until(lambda: d.query("stats,a")["aborted_packets"] > 0, "nothing is cancelled")
-    d.ask("stop a")
-    until(lambda: d.query("xstats,a")["tx_queued_packets"] == 0, "it is not empty")
-    s, x = d.query("stats,a"), d.query("xstats,a")
-    for name, key in (("tx_good_packets", "sent_packets"), ("tx_aborted_packets", "aborted_packets"),
-                      ("rx_good_packets", "rx_received"), ("tx_cancels", "cancels")):
-        assert x[name] == s[key], (name, x, s)
-    assert x["tx_good_packets"] == x["tx_q0_good_packets"] + x["tx_q1_good_packets"] > 0, x
-    assert x["tx_aborted_packets"] == x["tx_q0_aborted_packets"] > 0, x
-    assert all(re.fullmatch(r"[rt]x_(q\d+_)?[a-z_]+", n) for n in x), x
-    assert "rx_q1_queue_full_packets" in x and "rx_q0_good_packets" not in d.query("xstats,b")
-    assert "no such adapter" in d.query("xstats,nobody")["error"]
+    """All the counts under DPDK's names, of an adapter and of its faces, when nothing moves any more."""
+    demo, exporter = "rx_pcap=%s/config/demo.pcap" % ROOT, load()
+    d = Daemon("[adapter b]\nport = net_null0,no-rx=1\n[face h]\nport = net_null1,no-rx=1\nadapter = b\nreceive = no\n"
+               "[adapter a]\nport = net_pcap0,%s,tx_pcap=%s/a.pcap\npackets_per_s = 1k\n"
+               "[face f]\nport = net_pcap1,%s,tx_pcap=%s/f.pcap\nadapter = a\nid = vlan 3, port 53, constant 7\n"
+               "promiscuous = yes\nlimit = 100\ncancel_limit = 1\n"
+               "[face g]\nport = net_null2,no-rx=1\nadapter = a\nreceive_depth = 64\nmac = 02:00:00:00:00:02\n"
+               % (demo, WORK, demo, WORK))
+    for _ in range(3):
+        d.ask("cancel a face f")
+        d.ask("cancel_flow f udp 10.0.0.1 9 10.0.0.2 9 vlan 3")
+    until(lambda: d.query("share,f")["received"] > 100, "nothing is sent")
+    d.ask("set adapter a.packets_per_s 0")
+    frames = sum(1 for _ in capture(ROOT + "/config/demo.pcap"))
+
+    def rests():
+        s, f, r = d.query("stats,a"), d.query("share,f"), [d.query("receive," + face) for face in "fg"]
+        return s["rx_received"] == f["received"] == f["completed"] == frames and \
+            sum(x["delivered"] for x in r) == s["rx_offered"]
+    until(rests, lambda: (d.query("stats,a"), d.query("share,f"), d.query("receive,f"), d.query("receive,g")))
+
+    asked, named = fields()
+    for of, names in ("a", exporter.XSTATS_ADAPTER), ("f", {**exporter.XSTATS_FACE, **exporter.XSTATS_FACE_ALONE}), \
+            ("g", {**exporter.XSTATS_FACE, **exporter.XSTATS_FACE_ALONE}):
+        names = {n: (q, of, k) for n, (q, k) in names.items()}
+        for name, (query, _, key) in names.items():
+            if key != "rule_N_packets":
+                assert named[of != "a", name] == asked[query, key], (name, named[of != "a", name], query, key)
+        if of == "a":
+            for i, face in enumerate(d.query("faces,a")):
+                names.update({n[:3] + "q%d_" % i + n[3:]: (q, face, k) for n, (q, k) in exporter.XSTATS_FACE.items()})
+        _, _, rule = names.pop("tx_rule_N_packets", (None, None, None))
+        for i in range(len([k for k in d.query("ids," + of) if k.endswith("_packets")]) - 1 if rule else 0):
+            names["tx_rule_%d_packets" % (i + 1)] = "ids", of, "rule_%d_packets" % (i + 1)
+        x = d.query("xstats," + of)
+        assert set(x) == set(names), set(x) ^ set(names)
+        for name, (query, owner, key) in names.items():
+            assert x[name] == d.query("%s,%s" % (query, owner))[key], (name, query, owner, key)
+        print(of, "%d names, not 0: %s" % (len(x), {n: v for n, v in x.items() if v > 0}))
+    s, r, f = d.query("stats,a"), d.query("receive,f"), d.query("share,f")
+    assert r["offered"] == sum(r[k] for k in ("queue_full", "no_memory", "flushed", "queued", "taken")) > 0, r
+    assert r["taken"] == r["returned"] + r["unreturned"] and r["indicated"] == r["delivered"] + r["dropped"] + r["held"], r
+    assert f["received"] - f["dropped"] == f["completed"] == sum(f[k] for k in ("sent", "aborted", "rejected")) > 0, f
+    assert f["limited"] > 0 and f["cancels_limited"] > 0 and f["sent"] == s["sent_packets"], (f, s)
+    assert not [n for n in d.query("xstats,h") if n.startswith("rx_")], "h does not receive"
+    assert "rx_q0_good_packets" not in d.query("xstats,b")
+    assert "no such adapter or face" in d.query("xstats,nobody")["error"]
     hosts.Daemon.end(d)
 
 
@@ -216,6 +338,37 @@ def case_documented():
     assert p.returncode == 0, p
     page = ROOT + "/app/vnic-exporter/METRICS.md"
     assert p.stdout == open(page).read(), "%s > %s makes it anew" % (EXPORTER + " --metrics", page)
+
+
+def listens(pid):
+    """Where a process' network namespace listens or could receive: [(address, port)]."""
+    found = []
+    for kind in "tcp", "tcp6", "udp", "udp6":
+        with open("/proc/%d/net/%s" % (pid, kind)) as f:
+            found += [line.split()[1] for line in list(f)[1:] if line.split()[3] in ("0A", "07")]
+    return [(address, int(port, 16)) for address, port in (x.split(":") for x in found)]
+
+
+def case_loopback():
+    """vnicd has no port of the network; the exporter as it is begun without options is on loopback alone."""
+    exporter = load()
+    for where in ":0", exporter.LISTEN.rpartition(":")[0] + ":0":
+        with exporter.listen(where, None) as server:
+            assert server.server_address[0] == "127.0.0.1", (where, server.server_address)
+    space = hosts.Space(1)  # where no other program has that port
+    within = ["ip", "netns", "exec", space.name]
+    hosts.must(*within, "ip", "link", "set", "lo", "up")
+    Daemon.before = staticmethod(lambda program: within + program)
+    d = Daemon(CONFIG)
+    assert listens(d.process.pid) == [], listens(d.process.pid)
+    p = programs.start("exporter", within + command())
+    until(lambda: open(p.files[0]).read() == "vnic-exporter: http://127.0.0.1:9590/metrics\n", "it says nothing", alive=[p])
+    assert listens(p.pid) == [("%08X" % struct.unpack("=I", socket.inet_aton("127.0.0.1")), 9590)], listens(p.pid)
+    got = hosts.must(*within, sys.executable, "-c", "import sys, urllib.request; "
+                     "print(urllib.request.urlopen(sys.argv[1], timeout=30).read().decode(), end='')",
+                     "http://127.0.0.1:9590/metrics")
+    assert value(parse(got)[0], "up") == 1
+    hosts.Daemon.end(d)
 
 
 class Stale:
