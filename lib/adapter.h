@@ -116,6 +116,16 @@ static inline void vnic__client_drop(struct vnic_client *client)
 	vnic__gate_leave(&client->cancels);
 }
 
+/* Setup: nobody can take hold of it any more: 0. -EBUSY: one of its cancels goes on, -EBADF: it is
+ * closed; nothing is done. */
+static inline int vnic__client_shut(struct vnic_client *client)
+{
+	return vnic__gate_close_empty(&client->cancels);
+}
+
+/* Setup: what is left of a client that was shut, when it has neither senders nor a receiver. */
+void vnic__client_end(struct vnic_client *client);
+
 static inline bool vnic__adapter_cancels(const struct vnic_adapter *a)
 {
 	return !a->driver.no_cancel_send;

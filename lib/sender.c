@@ -120,9 +120,19 @@ struct vnic_client *vnic_client_open(struct vnic_adapter *a)
 	return client;
 }
 
+void vnic__client_end(struct vnic_client *client)
+{
+	struct vnic_adapter *a = client->adapter;
+
+	rte_spinlock_lock(&a->handles);
+	/* relaxed: the lock orders */
+	atomic_fetch_sub_explicit(&a->nb_clients, 1, memory_order_relaxed);
+	rte_spinlock_unlock(&a->handles);
+	end_client(a->control, client);
+}
+
 int vnic_client_close(struct vnic_client *client)
 {
-	struct vnic_adapter *a;
 	int rc;
 
 	if (client == NULL)
@@ -131,16 +141,10 @@ int vnic_client_close(struct vnic_client *client)
 	if (client->nb_senders != 0 ||
 	    atomic_load_explicit(&client->receiver, memory_order_relaxed) != NULL)
 		return -EBUSY;
-	rc = vnic__gate_close_empty(&client->cancels);
-	if (rc != 0)
-		return rc;
-	a = client->adapter;
-	rte_spinlock_lock(&a->handles);
-	/* relaxed: the lock orders */
-	atomic_fetch_sub_explicit(&a->nb_clients, 1, memory_order_relaxed);
-	rte_spinlock_unlock(&a->handles);
-	end_client(a->control, client);
-	return 0;
+	rc = vnic__client_shut(client);
+	if (rc == 0)
+		vnic__client_end(client);
+	return rc;
 }
 
 struct vnic_client *vnic__client_find(struct vnic_adapter *a, uint8_t prefix)
