@@ -316,7 +316,7 @@ struct vnic_pacing {
 };
 
 struct vnic_adapter_conf {
-	const char *name;     /* 1..31 characters, unique within the control */
+	const char *name;     /* 1..31 characters, unique within the control among names not given up */
 	uint16_t port;        /* a started ethdev port; its tx queue is this adapter's own */
 	uint16_t tx_queue;
 	uint16_t burst;       /* packets handed down at once, 1..VNIC_BURST_MAX; 0: 32 */
@@ -365,9 +365,12 @@ struct vnic_adapter *vnic_adapter_create(struct vnic_control *control,
 					 const struct vnic_adapter_conf *conf);
 /* setup, when neither data nor control thread polls any more: -EBUSY while a client is
  * open, a ticket or a request pending, or while a port below a one-to-many layer has packets
- * that it has sent and not yet given back: stopping the port makes it. A running adapter is
- * paused, halted and stopped here. NULL is ignored. */
+ * that it has sent and not yet given back: stopping the port makes it. Then nothing is done: all is
+ * as it was, the name too. A running adapter is paused, halted and stopped here. NULL is ignored. */
 int vnic_adapter_destroy(struct vnic_adapter *adapter);
+/* setup: its name is free from now on, for one that is made in its place while it cannot be destroyed
+ * yet, and vnic_control_find() does not find it any more; for good. All else stays as it was. */
+void vnic_adapter_give_up_name(struct vnic_adapter *adapter);
 
 /* data: one step - receive, help a cancel, pace, claim, hand down, complete. Returns the number of
  * packets and completions moved, 0 when there was nothing to do. Never waits. */

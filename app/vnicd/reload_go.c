@@ -245,12 +245,14 @@ static void destroy_adapter(struct reload *r, uint32_t i)
 		attend_gone(r->d);
 		vnicd_lcores_assign(r->d, false);
 	}
+	if (rc != 0)
+		vnic_adapter_give_up_name(a->adapter);
 	if (rc != 0 && gone->nb_kept < CONF_ADAPTERS_MAX)
 		gone->adapter[gone->nb_kept++] = a->adapter;
 	a->adapter = NULL;
 	r->counts.removed++;
 	say(SAY_NOTICE, "adapter %s: removed%s", a->conf->name,
-	    rc == 0 ? "" : "; its name is free when a port below has given its packets back");
+	    rc == 0 ? "" : "; its memory is free when a port below has given its packets back");
 }
 
 static void destroy_kept(struct vnicd_gone *gone)
