@@ -899,14 +899,19 @@ int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint3
 		   uint16_t *port, char *why, size_t len);
 /* any: 0, or -ENODEV no such port. */
 int vnic_port_info_get(uint16_t port, struct vnic_port_info *info);
-/* setup, when nobody polls it: stop it; a port that vnic_port_open made is removed too, with its
- * buffers. While others have some of those, in the queue of another port for instance, all stay
- * in memory, until the next port with its number is opened or closed. */
+/* setup, when nobody polls it, nor any other port that may have its packets: stop it; a port that
+ * vnic_port_open made is removed too, with its buffers. While others have some of those, in the queue
+ * of another port for instance, all stay in memory, until the next port with its number is closed. */
 int vnic_port_close(uint16_t port);
+/* Wait until each thread that polls has ended the poll that it is in. */
+typedef void vnic_quiesce(void *context);
 /* setup, when nobody polls them: the same for ports that send each other's packets, as a face
  * that receives and the port below do; close them before the adapters between them. All are
- * stopped before any buffers go. The last error, the others are closed all the same. */
-int vnic_ports_close(const uint16_t *ports, uint32_t n);
+ * stopped before any buffers go. Other ports may be polled if `quiesce` can wait for those who do:
+ * a thread may be giving back the last of the buffers just now. It is called, with `context`, before
+ * buffers are freed, if at all; NULL: nobody polls. The last error, the others are closed all the
+ * same. */
+int vnic_ports_close(const uint16_t *ports, uint32_t n, vnic_quiesce *quiesce, void *context);
 
 struct vnic_face_conf {
 	const char *name;

@@ -193,11 +193,21 @@ static uint32_t ports_that_go(const struct vnicd *d, uint16_t *port)
 	return n;
 }
 
+static void quiesce(void *d)
+{
+	vnicd_lcores_quiesce(d);
+}
+
+void reload_close_ports(struct vnicd *d, const uint16_t *port, uint32_t n)
+{
+	vnic_ports_close(port, n, quiesce, d);
+}
+
 static void close_ports(struct vnicd *d, const uint16_t *port, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		vnicd_peers_remove(d, port[i]);
-	vnic_ports_close(port, n);
+	reload_close_ports(d, port, n);
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
 		if (d->adapter[i].leaves && d->adapter[i].relay != NULL)
 			relay_remove(d->adapter[i].relay);
