@@ -766,10 +766,10 @@ struct vnic_adapter_receive_stats {
 };
 
 /* setup: one for a client. The packets' buffers are the lower port's, of `local` packets their
- * sender's. A place of the adapter, once used, is free again only for the same depth.
+ * sender's.
  * Errors: EINVAL a number out of range, or an address that is not one station's; ENOTSUP the
  * adapter does not receive; EEXIST a receiver has one of the addresses on that VLAN; EBUSY the
- * client has a receiver; ENOSPC the adapter has VNIC_RECEIVERS_MAX; ENOMEM. */
+ * client has a receiver; ENOSPC the adapter has VNIC_RECEIVERS_MAX open; ENOMEM. */
 struct vnic_receiver *vnic_receiver_create(struct vnic_client *client,
 					   const struct vnic_receiver_conf *conf);
 /* setup, when its thread does not use it any more; the data thread may run, and is waited for
