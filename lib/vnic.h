@@ -644,8 +644,8 @@ void vnic_client_stats_get(const struct vnic_client *client, struct vnic_client_
 /* ---- sender: one queue of an adapter and its completions ---- */
 
 /* setup: depth is a power of two, 64..1,048,576. NBLs sent here come from `pool`.
- * A place of the adapter, once used, is free again only for the same depth.
- * Errors: EINVAL depth; ENOSPC the adapter has VNIC_SENDERS_MAX; ENOMEM. */
+ * Errors: EINVAL depth; ENOSPC the adapter has VNIC_SENDERS_MAX that are open, or closed with a
+ * smaller queue than this one, which each place keeps; ENOMEM. */
 struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_nbl_pool *pool,
 				       uint32_t depth);
 #define VNIC_WEIGHT_MAX 1024
