@@ -27,7 +27,7 @@
 static bool name_taken(const struct vnic_control *c, const char *name)
 {
 	for (uint32_t i = 0; i < vnic__control_adapters(c); i++)
-		if (strcmp(c->adapter[i]->name, name) == 0)
+		if (vnic__adapter_named(c->adapter[i], name))
 			return true;
 	return false;
 }
@@ -245,6 +245,12 @@ int vnic_adapter_destroy(struct vnic_adapter *a)
 	vnic__life_fini(a);
 	rte_free(a);
 	return 0;
+}
+
+void vnic_adapter_give_up_name(struct vnic_adapter *a)
+{
+	/* relaxed: see vnic__adapter_named() */
+	atomic_store_explicit(&a->nameless, true, memory_order_relaxed);
 }
 
 uint32_t vnic__adapter_nbl_packets(const struct vnic_adapter *a)

@@ -7,6 +7,8 @@
 #ifndef VNIC_ADAPTER_H
 #define VNIC_ADAPTER_H
 
+#include <string.h>
+
 #include <rte_errno.h>
 
 #include "control.h"
@@ -44,6 +46,7 @@ struct vnic_adapter {
 	_Atomic bool direct;       /* some face is: see vnic__direct(); relaxed, never unset */
 
 	/* setup threads */
+	_Atomic bool nameless;  /* it has given up its name; who looks for names reads it */
 	rte_spinlock_t handles; /* taken by them, tried by a stop */
 	_Atomic uint32_t nb_clients; /* written with the lock */
 	struct vnic_sender *sender[VNIC_SENDERS_MAX];
@@ -114,6 +117,23 @@ static inline bool vnic__client_hold(struct vnic_client *client)
 static inline void vnic__client_drop(struct vnic_client *client)
 {
 	vnic__gate_leave(&client->cancels);
+}
+
+/* Setup: nobody can take hold of it any more: 0. -EBUSY: one of its cancels goes on, -EBADF: it is
+ * closed; nothing is done. */
+static inline int vnic__client_shut(struct vnic_client *client)
+{
+	return vnic__gate_close_empty(&client->cancels);
+}
+
+/* Setup: what is left of a client that was shut, when it has neither senders nor a receiver. */
+void vnic__client_end(struct vnic_client *client);
+
+/* Any thread: is this its name still? */
+static inline bool vnic__adapter_named(const struct vnic_adapter *a, const char *name)
+{
+	/* relaxed: the name itself stays as it is */
+	return !atomic_load_explicit(&a->nameless, memory_order_relaxed) && strcmp(a->name, name) == 0;
 }
 
 static inline bool vnic__adapter_cancels(const struct vnic_adapter *a)

@@ -81,14 +81,20 @@ static void grow(struct vnic_face *f, uint32_t which, uint64_t by)
 			      memory_order_relaxed);
 }
 
+/* All but its client. */
+static void close_edges(struct vnic_face *f)
+{
+	vnic_sender_destroy(f->sender);
+	vnic_receiver_destroy(f->receiver);
+	vnic_nbl_pool_destroy(f->pool);
+}
+
 static void *undo(struct vnic_face *f)
 {
 	int error = rte_errno;
 
-	vnic_sender_destroy(f->sender);
-	vnic_receiver_destroy(f->receiver);
+	close_edges(f);
 	vnic_client_close(f->client);
-	vnic_nbl_pool_destroy(f->pool);
 	rte_free(f);
 	rte_errno = error;
 	return NULL;
@@ -271,12 +277,15 @@ int vnic_face_destroy(struct vnic_face *f)
 {
 	if (f == NULL)
 		return 0;
-	if (vnic_sender_outstanding(f->sender) != 0 || !vnic__gate_empty(&f->client->cancels, 0))
+	/* a cancel may come at any moment, until its client is shut: that decides */
+	if (vnic_sender_outstanding(f->sender) != 0 || vnic__client_shut(f->client) != 0)
 		return -EBUSY;
 	if (f->receiver != NULL)
 		drop_held(f);
 	vnic__hook_cut(&f->hook);
-	undo(f);
+	close_edges(f);
+	vnic__client_end(f->client);
+	rte_free(f);
 	return 0;
 }
 

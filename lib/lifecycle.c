@@ -312,7 +312,8 @@ void vnic_adapter_start_stop(const struct vnic_adapter *a, struct vnic_start_sto
 	copy->stop_context = stop_context(a);
 	copy->dispatching = atomic_load_explicit(&l->dispatching, memory_order_relaxed);
 	copy->registered = atomic_load_explicit(&l->registered, memory_order_relaxed);
-	copy->published = atomic_load_explicit(&l->published, memory_order_relaxed);
+	copy->published = atomic_load_explicit(&l->published, memory_order_relaxed) &&
+			  vnic__adapter_named(a, a->name);
 	copy->open_handles = vnic__adapter_clients(a);
 	copy->operations = atomic_load_explicit(&a->operations.word, memory_order_relaxed) &
 			   ~VNIC__GATE_CLOSED;
@@ -322,7 +323,7 @@ struct vnic_adapter *vnic_control_find(const struct vnic_control *c, const char 
 {
 	for (uint32_t i = 0, n = vnic__control_adapters(c); i < n; i++)
 		if (atomic_load_explicit(&c->adapter[i]->life.published, memory_order_acquire) &&
-		    strcmp(c->adapter[i]->name, name) == 0)
+		    vnic__adapter_named(c->adapter[i], name))
 			return c->adapter[i];
 	return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * port.c - an ethdev port from its devargs, configured and started
  */
+#include "buffers.h"
 #include "offload.h"
 #include "vnic.h"
 
@@ -11,19 +12,16 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
-#include <rte_mempool.h>
 
 #define RX_DESC 512
 #define TX_DESC 512
 #define NAME_LEN 64
-#define MBUF_CACHE 256
 #define XDP "net_af_xdp"
 #define AF_PACKET_DRIVER "net_af_packet"
 #define XDP_KEEPS 6144u /* of each queue: in its fill, rx and tx rings */
 #define LIMITS "see the driver's limits in DPDK's guide"
 #define MEMORY "give EAL more memory (-m MIB) or set fewer mbufs"
 #define STRAYS_MAX 4096
-#define POOLS_MAX 8 /* of ports that had one number, buffers of which are still out there */
 
 /* A port on its way up: what is asked of it, and what is known of it. */
 struct opening {
@@ -34,6 +32,7 @@ struct opening {
 	uint16_t nb_tx_queues;
 	uint16_t port;
 	bool made; /* here, not found */
+	struct rte_mempool *buffers;
 	struct rte_eth_dev_info info;
 	const char *what; /* goes wrong, if it does */
 	const char *cure;
@@ -60,45 +59,6 @@ static int device_name(const char *devargs, char name[NAME_LEN])
 	return 0;
 }
 
-/* The buffers' name tells how the port came about: made here, or found. Of one that was made there
- * may be more: of ports before it that had its number. */
-static void pool_name(uint16_t port, bool made, uint32_t n, char name[NAME_LEN])
-{
-	snprintf(name, NAME_LEN, made ? "vnic_made_%u_%u" : "vnic_found_%u", port, n);
-}
-
-/* When its port, which was made here, is closed: free its buffers, and those that ports before it
- * have left, unless somebody has one of them. The number of the first that is free again. */
-static uint32_t free_pools(uint16_t port)
-{
-	uint32_t first = POOLS_MAX;
-
-	for (uint32_t n = POOLS_MAX; n-- > 0;) {
-		struct rte_mempool *mp;
-		char name[NAME_LEN];
-
-		pool_name(port, true, n, name);
-		mp = rte_mempool_lookup(name);
-		if (mp != NULL && rte_mempool_in_use_count(mp) != 0)
-			continue;
-		rte_mempool_free(mp);
-		first = n;
-	}
-	return first;
-}
-
-static bool was_made(uint16_t port)
-{
-	char name[NAME_LEN];
-
-	for (uint32_t n = 0; n <= POOLS_MAX; n++) {
-		pool_name(port, true, n, name);
-		if (rte_mempool_lookup(name) != NULL)
-			return true;
-	}
-	return false;
-}
-
 static bool driven_by(const struct opening *o, const char *driver)
 {
 	return strcmp(o->info.driver_name, driver) == 0;
@@ -114,8 +74,6 @@ static uint32_t frame_of(uint32_t mtu)
 static struct rte_mempool *rx_pool(const struct opening *o, uint16_t rx_desc, int node)
 {
 	uint32_t room, nb = o->nb_mbufs + (o->nb_queues - 1u) * rx_desc;
-	struct rte_mempool *mp;
-	char name[NAME_LEN];
 	uint16_t mtu = RTE_ETHER_MTU;
 
 	rte_eth_dev_get_mtu(o->port, &mtu);
@@ -124,19 +82,17 @@ static struct rte_mempool *rx_pool(const struct opening *o, uint16_t rx_desc, in
 		room = RTE_MBUF_DEFAULT_DATAROOM; /* more does not fit its frames */
 		nb += XDP_KEEPS * RTE_MAX(o->nb_queues, o->nb_tx_queues);
 	}
-	pool_name(o->port, o->made, o->made ? free_pools(o->port) : 0, name);
-	mp = rte_mempool_lookup(name); /* of a port that was found, used and left before */
-	return mp != NULL ? mp : rte_pktmbuf_pool_create(name, nb, MBUF_CACHE, 0,
-				       (uint16_t)RTE_MIN(room + RTE_PKTMBUF_HEADROOM, (uint32_t)UINT16_MAX), node);
+	return vnic__buffers_create(o->port, o->made, nb,
+				    (uint16_t)RTE_MIN(room + RTE_PKTMBUF_HEADROOM, (uint32_t)UINT16_MAX),
+				    node);
 }
 
-static int set_up_queues(struct opening *o, uint16_t rx, uint16_t tx, struct rte_mempool *mp,
-			 int node)
+static int set_up_queues(struct opening *o, uint16_t rx, uint16_t tx, int node)
 {
 	int rc = 0;
 
 	for (uint16_t q = 0; rc == 0 && q < o->nb_queues; q++)
-		rc = rte_eth_rx_queue_setup(o->port, q, rx, (unsigned int)node, NULL, mp);
+		rc = rte_eth_rx_queue_setup(o->port, q, rx, (unsigned int)node, NULL, o->buffers);
 	for (uint16_t q = 0; rc == 0 && q < o->nb_tx_queues; q++)
 		rc = rte_eth_tx_queue_setup(o->port, q, tx, (unsigned int)node, NULL);
 	if (rc == 0)
@@ -155,14 +111,13 @@ static int queues(struct opening *o)
 	uint16_t rx = conf->rx_desc != 0 ? conf->rx_desc : RX_DESC;
 	uint16_t tx = conf->tx_desc != 0 ? conf->tx_desc : TX_DESC;
 	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(o->port, &rx, &tx);
-	struct rte_mempool *mp;
 
 	if (rc != 0)
 		return wrong(o, rc, "queues cannot be set up", LIMITS);
-	mp = rx_pool(o, rx, node);
-	if (mp == NULL)
+	o->buffers = rx_pool(o, rx, node);
+	if (o->buffers == NULL)
 		return wrong(o, -rte_errno, "no memory for its rx buffers", MEMORY);
-	return set_up_queues(o, rx, tx, mp, node);
+	return set_up_queues(o, rx, tx, node);
 }
 
 /* A packet socket hears every interface until it is bound to its own: what net_af_packet has
@@ -266,14 +221,6 @@ static void remove_device(uint16_t port, bool made)
 	rte_dev_remove(info.device);
 }
 
-/* Undo vnic_port_open, the port is stopped: one that was found stays, with its buffers. */
-static void leave(uint16_t port, bool made)
-{
-	remove_device(port, made);
-	if (made)
-		free_pools(port);
-}
-
 static bool asks(const char *devargs, const char *for_what)
 {
 	return strstr(devargs, for_what) != NULL;
@@ -328,8 +275,9 @@ int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint3
 			*port = o.port;
 			return 0;
 		}
+		remove_device(o.port, o.made);
 		if (o.made)
-			leave(o.port, true);
+			vnic__buffers_drop(o.buffers);
 	}
 	snprintf(why, len, "port %s: %s: %s; %s", devargs, o.what, rte_strerror(-rc),
 		 rc == -ENOMEM || rc == -ENOENT || rc == -ENOBUFS ? MEMORY : o.cure);
@@ -354,7 +302,7 @@ int vnic_port_info_get(uint16_t port, struct vnic_port_info *info)
 	return 0;
 }
 
-int vnic_ports_close(const uint16_t *ports, uint32_t n)
+int vnic_ports_close(const uint16_t *ports, uint32_t n, vnic_quiesce *quiesce, void *context)
 {
 	int rc = 0;
 
@@ -364,14 +312,14 @@ int vnic_ports_close(const uint16_t *ports, uint32_t n)
 			continue;
 		}
 		rte_eth_dev_stop(ports[i]);
-		remove_device(ports[i], was_made(ports[i]));
+		remove_device(ports[i], vnic__buffers_made(ports[i]));
 	}
 	for (uint32_t i = 0; i < n; i++)
-		free_pools(ports[i]);
+		vnic__buffers_free(ports[i], quiesce, context);
 	return rc;
 }
 
 int vnic_port_close(uint16_t port)
 {
-	return vnic_ports_close(&port, 1);
+	return vnic_ports_close(&port, 1, NULL, NULL);
 }

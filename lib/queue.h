@@ -102,7 +102,6 @@ struct vnic_sender {
 	struct rte_mbuf **packet;
 	struct rte_ring *done_data;    /* completions: data thread -> sender */
 	struct rte_ring *done_control; /* completions: control thread -> sender */
-	uint32_t depth;
 	uint32_t outstanding_max; /* so that no completion ring can overflow */
 	uint32_t max_untagged; /* bytes of a frame without tag */
 	uint32_t nbl_packets; /* at most, of an NBL */

@@ -36,6 +36,7 @@
 #include "vnic.h"
 
 #define VNIC__VLAN_ANY 0xffffu
+#define VNIC__COPIES_MAX 18  /* pools of growing sizes, 1 to 65536 packets */
 #define VNIC__LEARNED_MAX 64 /* addresses of one receiver, so that none fills the table */
 
 /* (d) counts of the adapter, packets */
@@ -61,11 +62,13 @@ struct vnic_receiver {
 	struct vnic_adapter *adapter;
 	struct vnic_client *client;
 	const _Atomic uint32_t *gate;
-	struct rte_ring *ring;
+	struct rte_ring *ring;      /* and under `emptying` */
 	struct rte_mempool *copies; /* of broadcasts, its own: who holds them wants for them */
 	uint32_t depth;
 	uint32_t slot;
 	struct vnic_receiver_conf conf;
+	struct rte_mempool *copies_of[VNIC__COPIES_MAX]; /* of each time; the last is in use */
+	uint32_t nb_copies;
 	_Atomic bool open;        /* SC */
 	_Atomic uint32_t version; /* so that what was learned of an earlier one is not its own */
 

@@ -81,29 +81,62 @@ void vnic__receive_free(struct vnic__receive *rc)
 
 void vnic__receiver_free(struct vnic_receiver *r)
 {
-	rte_mempool_free(r->copies);
+	for (uint32_t i = 0; i < r->nb_copies; i++)
+		rte_mempool_free(r->copies_of[i]);
 	rte_free(r->ring);
 	rte_free(r);
+}
+
+/* Copies for so many packets. The pools before stay: a port may have some of theirs, or be giving
+ * them back. Each next one is about twice as large, so that there are few. */
+static bool make_copies(struct vnic_receiver *r, const struct vnic_adapter *a, uint32_t depth)
+{
+	uint32_t room = RTE_MAX(a->max_frame, (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (r->nb_copies != 0)
+		depth = rte_align32pow2(depth);
+	snprintf(name, sizeof(name), "rc_%p_%u", (void *)r, r->nb_copies);
+	r->copies_of[r->nb_copies] =
+		rte_pktmbuf_pool_create(name, depth + 4 * COPIES_CACHE, COPIES_CACHE, 0,
+					(uint16_t)(RTE_PKTMBUF_HEADROOM + room), a->numa_node);
+	if (r->copies_of[r->nb_copies] == NULL)
+		return false;
+	r->copies = r->copies_of[r->nb_copies++];
+	return true;
+}
+
+/* For another depth than before, if it has had one. Of a closed one the control thread may be at the
+ * ring, which has nothing; the data thread is not: it has seen it closed, see destroy. */
+static bool fit_depth(struct vnic_receiver *r, const struct vnic_adapter *a, uint32_t depth)
+{
+	struct rte_ring *ring = vnic__spsc_create("vnic_rx", depth, a->numa_node), *before;
+
+	if (ring == NULL)
+		return false;
+	if ((r->copies == NULL || r->copies->size < depth + 4 * COPIES_CACHE) &&
+	    !make_copies(r, a, depth)) {
+		rte_free(ring);
+		return false;
+	}
+	rte_spinlock_lock(&a->receive->emptying);
+	before = r->ring;
+	r->ring = ring;
+	rte_spinlock_unlock(&a->receive->emptying);
+	rte_free(before);
+	r->depth = depth;
+	return true;
 }
 
 static struct vnic_receiver *receiver_memory(const struct vnic_adapter *a, uint32_t depth)
 {
 	struct vnic_receiver *r = rte_zmalloc_socket("vnic_receiver", sizeof(*r), VNIC__LINE,
 						     a->numa_node);
-	uint32_t room = RTE_MAX(a->max_frame, (uint32_t)RTE_MBUF_DEFAULT_DATAROOM);
-	char name[RTE_MEMPOOL_NAMESIZE];
 
-	if (r == NULL)
-		return NULL;
-	snprintf(name, sizeof(name), "rc_%p", (void *)r);
-	r->ring = vnic__spsc_create("vnic_rx", depth, a->numa_node);
-	r->copies = rte_pktmbuf_pool_create(name, depth + 4 * COPIES_CACHE, COPIES_CACHE, 0,
-					    (uint16_t)(RTE_PKTMBUF_HEADROOM + room), a->numa_node);
-	if (r->ring == NULL || r->copies == NULL) {
+	if (r != NULL && !fit_depth(r, a, depth)) {
 		vnic__receiver_free(r);
-		return NULL;
+		r = NULL;
 	}
-	r->depth = depth;
 	return r;
 }
 
@@ -113,24 +146,39 @@ static bool is_open(const struct vnic_receiver *r)
 	return atomic_load_explicit(&r->open, memory_order_relaxed);
 }
 
-/* A closed one's memory, or new; NULL with *error. */
+/* Closed: of this depth, if there is one, or the first of all. NULL: none is. */
+static struct vnic_receiver *closed_place(const struct vnic__receive *rc, uint32_t nb, uint32_t depth)
+{
+	struct vnic_receiver *first = NULL;
+
+	for (uint32_t i = nb; i-- > 0;) {
+		struct vnic_receiver *r = rc->receiver[i];
+
+		if (!is_open(r) && (first == NULL || first->depth != depth || r->depth == depth))
+			first = r;
+	}
+	return first;
+}
+
+/* A closed one's memory, or new; when all places are used, one that is made to fit. NULL with
+ * *error. */
 static struct vnic_receiver *find_place(const struct vnic_adapter *a, uint32_t depth, int *error)
 {
 	struct vnic__receive *rc = a->receive;
 	uint32_t nb = atomic_load_explicit(&rc->nb, memory_order_relaxed);
-	struct vnic_receiver *r;
+	struct vnic_receiver *r = closed_place(rc, nb, depth);
 
-	for (uint32_t i = 0; i < nb; i++)
-		if (!is_open(rc->receiver[i]) && rc->receiver[i]->depth == depth)
-			return rc->receiver[i];
-	*error = ENOSPC;
-	if (nb == VNIC_RECEIVERS_MAX)
-		return NULL;
+	if (r != NULL && r->depth == depth)
+		return r;
 	*error = ENOMEM;
-	r = receiver_memory(a, depth);
-	if (r != NULL)
-		r->slot = nb;
-	return r;
+	if (nb < VNIC_RECEIVERS_MAX) {
+		r = receiver_memory(a, depth);
+		if (r != NULL)
+			r->slot = nb;
+		return r;
+	}
+	*error = r == NULL ? ENOSPC : ENOMEM;
+	return r != NULL && fit_depth(r, a, depth) ? r : NULL;
 }
 
 /* ---- its addresses ---- */

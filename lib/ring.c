@@ -74,7 +74,8 @@ void vnic__ring_sides(struct vnic__ring *r, struct vnic__ring_producer *p,
 	uint64_t start = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
 	*p = (struct vnic__ring_producer){
-		.ring = r, .pos = start, .head_seen = start, .run_prev = (uint32_t)(start - 1)};
+		.ring = r, .pos = start, .head_seen = start, .run_prev = (uint32_t)(start - 1),
+		.most = r->size};
 	*c = (struct vnic__ring_consumer){.ring = r, .head = start, .tail_seen = start};
 	/* the claimed handles lie behind the ring's other arrays */
 	*x = (struct vnic__ring_canceller){

@@ -118,6 +118,7 @@ struct vnic__ring_producer {
 	uint64_t head_seen;  /* private copy of head */
 	uint64_t run_id;     /* the newest entry's id ... */
 	uint32_t run_prev;   /* ... and its run's link */
+	uint32_t most;       /* entries that it puts into the ring, up to the ring's size */
 };
 
 struct vnic__ring_consumer {
@@ -184,18 +185,20 @@ static inline uint32_t vnic__ring_hash(uint32_t shift, uint64_t id)
 
 /* ---- producer ---- */
 
-/* How many entries, up to n, may be put before the next publish. */
+/* How many entries, up to n, may be put before the next publish. There may be more in the ring
+ * than the most: tombs of when it was another number. */
 static inline uint32_t vnic__ring_room(struct vnic__ring_producer *p, uint32_t n)
 {
-	const struct vnic__ring *r = p->ring;
-	uint64_t room = p->head_seen + r->size - p->pos;
+	int64_t room = (int64_t)(p->head_seen + p->most - p->pos);
 
-	if (room < n) {
-		/* A2 <- R2 */
-		p->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);
-		room = p->head_seen + r->size - p->pos;
-	}
-	return room < n ? (uint32_t)room : n;
+	if (room >= (int64_t)n)
+		return n;
+	/* A2 <- R2 */
+	p->head_seen = atomic_load_explicit(&p->ring->head, memory_order_acquire);
+	room = (int64_t)(p->head_seen + p->most - p->pos);
+	if (room < 0)
+		return 0;
+	return room < (int64_t)n ? (uint32_t)room : n;
 }
 
 /* One burst in the making: the producer's state in locals, which no store to the

@@ -120,9 +120,19 @@ struct vnic_client *vnic_client_open(struct vnic_adapter *a)
 	return client;
 }
 
+void vnic__client_end(struct vnic_client *client)
+{
+	struct vnic_adapter *a = client->adapter;
+
+	rte_spinlock_lock(&a->handles);
+	/* relaxed: the lock orders */
+	atomic_fetch_sub_explicit(&a->nb_clients, 1, memory_order_relaxed);
+	rte_spinlock_unlock(&a->handles);
+	end_client(a->control, client);
+}
+
 int vnic_client_close(struct vnic_client *client)
 {
-	struct vnic_adapter *a;
 	int rc;
 
 	if (client == NULL)
@@ -131,16 +141,10 @@ int vnic_client_close(struct vnic_client *client)
 	if (client->nb_senders != 0 ||
 	    atomic_load_explicit(&client->receiver, memory_order_relaxed) != NULL)
 		return -EBUSY;
-	rc = vnic__gate_close_empty(&client->cancels);
-	if (rc != 0)
-		return rc;
-	a = client->adapter;
-	rte_spinlock_lock(&a->handles);
-	/* relaxed: the lock orders */
-	atomic_fetch_sub_explicit(&a->nb_clients, 1, memory_order_relaxed);
-	rte_spinlock_unlock(&a->handles);
-	end_client(a->control, client);
-	return 0;
+	rc = vnic__client_shut(client);
+	if (rc == 0)
+		vnic__client_end(client);
+	return rc;
 }
 
 struct vnic_client *vnic__client_find(struct vnic_adapter *a, uint8_t prefix)
@@ -188,20 +192,53 @@ static struct vnic_sender *sender_memory(uint32_t depth, int node)
 		vnic__sender_free(s);
 		return NULL;
 	}
-	s->depth = depth;
-	s->outstanding_max = 2 * depth - 1;
 	s->ring = vnic__ring_init(mem, depth, 0);
 	vnic__ring_sides(s->ring, &s->producer, &s->consumer, &s->canceller);
 	return s;
 }
 
-/* A closed sender's queue, empty and with its sides where they stopped. */
-static struct vnic_sender *closed_sender(struct vnic_adapter *a, uint32_t depth)
+/* Closed, of this depth, or the least that is larger: empty, with its sides where they stopped. */
+static struct vnic_sender *closed_sender(const struct vnic_adapter *a, uint32_t depth)
 {
-	for (uint32_t i = 0; i < vnic__adapter_senders(a); i++)
-		if (!a->sender[i]->open && a->sender[i]->depth == depth)
-			return a->sender[i];
-	return NULL;
+	struct vnic_sender *best = NULL;
+
+	for (uint32_t i = 0; i < vnic__adapter_senders(a); i++) {
+		struct vnic_sender *s = a->sender[i];
+
+		if (!s->open && s->ring->size >= depth && (best == NULL || s->ring->size < best->ring->size))
+			best = s;
+	}
+	return best;
+}
+
+static struct vnic_sender *new_sender(struct vnic_adapter *a, uint32_t slot, uint32_t depth)
+{
+	struct vnic_sender *s = sender_memory(depth, a->numa_node);
+
+	if (s == NULL)
+		return NULL;
+	s->slot = slot;
+	s->adapter = a;
+	s->max_untagged = a->offload.max_untagged;
+	s->max_segs = a->offload.max_segs;
+	s->offload = &a->offload;
+	s->nbl_packets = vnic__adapter_nbl_packets(a);
+	s->gate = &a->gate;
+	return s;
+}
+
+/* A closed one's place, or a new one; when all are used, a closed one with a larger queue. NULL:
+ * with rte_errno. */
+static struct vnic_sender *find_place(struct vnic_adapter *a, uint32_t slot, uint32_t depth)
+{
+	struct vnic_sender *s = closed_sender(a, depth);
+
+	if (s != NULL && (s->ring->size == depth || slot == VNIC_SENDERS_MAX))
+		return s;
+	if (slot == VNIC_SENDERS_MAX)
+		return vnic__fail(ENOSPC);
+	s = new_sender(a, slot, depth);
+	return s != NULL ? s : vnic__fail(ENOMEM);
 }
 
 struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_nbl_pool *pool,
@@ -213,21 +250,11 @@ struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_n
 
 	if (depth < VNIC__RING_SIZE_MIN || depth > VNIC__RING_SIZE_MAX || (depth & (depth - 1)) != 0)
 		return vnic__fail(EINVAL);
-	s = closed_sender(a, depth);
-	if (s == NULL) {
-		if (slot == VNIC_SENDERS_MAX)
-			return vnic__fail(ENOSPC);
-		s = sender_memory(depth, a->numa_node);
-		if (s == NULL)
-			return vnic__fail(ENOMEM);
-		s->slot = slot;
-		s->adapter = a;
-		s->max_untagged = a->offload.max_untagged;
-		s->max_segs = a->offload.max_segs;
-		s->offload = &a->offload;
-		s->nbl_packets = vnic__adapter_nbl_packets(a);
-		s->gate = &a->gate;
-	}
+	s = find_place(a, slot, depth);
+	if (s == NULL)
+		return NULL;
+	s->outstanding_max = 2 * depth - 1;
+	s->producer.most = depth;
 	s->client = client;
 	s->nbl_base = pool->base;
 	s->open = true;

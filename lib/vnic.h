@@ -316,7 +316,7 @@ struct vnic_pacing {
 };
 
 struct vnic_adapter_conf {
-	const char *name;     /* 1..31 characters, unique within the control */
+	const char *name;     /* 1..31 characters, unique within the control among names not given up */
 	uint16_t port;        /* a started ethdev port; its tx queue is this adapter's own */
 	uint16_t tx_queue;
 	uint16_t burst;       /* packets handed down at once, 1..VNIC_BURST_MAX; 0: 32 */
@@ -365,9 +365,12 @@ struct vnic_adapter *vnic_adapter_create(struct vnic_control *control,
 					 const struct vnic_adapter_conf *conf);
 /* setup, when neither data nor control thread polls any more: -EBUSY while a client is
  * open, a ticket or a request pending, or while a port below a one-to-many layer has packets
- * that it has sent and not yet given back: stopping the port makes it. A running adapter is
- * paused, halted and stopped here. NULL is ignored. */
+ * that it has sent and not yet given back: stopping the port makes it. Then nothing is done: all is
+ * as it was, the name too. A running adapter is paused, halted and stopped here. NULL is ignored. */
 int vnic_adapter_destroy(struct vnic_adapter *adapter);
+/* setup: its name is free from now on, for one that is made in its place while it cannot be destroyed
+ * yet, and vnic_control_find() does not find it any more; for good. All else stays as it was. */
+void vnic_adapter_give_up_name(struct vnic_adapter *adapter);
 
 /* data: one step - receive, help a cancel, pace, claim, hand down, complete. Returns the number of
  * packets and completions moved, 0 when there was nothing to do. Never waits. */
@@ -641,8 +644,8 @@ void vnic_client_stats_get(const struct vnic_client *client, struct vnic_client_
 /* ---- sender: one queue of an adapter and its completions ---- */
 
 /* setup: depth is a power of two, 64..1,048,576. NBLs sent here come from `pool`.
- * A place of the adapter, once used, is free again only for the same depth.
- * Errors: EINVAL depth; ENOSPC the adapter has VNIC_SENDERS_MAX; ENOMEM. */
+ * Errors: EINVAL depth; ENOSPC the adapter has VNIC_SENDERS_MAX that are open, or closed with a
+ * smaller queue than this one, which each place keeps; ENOMEM. */
 struct vnic_sender *vnic_sender_create(struct vnic_client *client, struct vnic_nbl_pool *pool,
 				       uint32_t depth);
 #define VNIC_WEIGHT_MAX 1024
@@ -763,10 +766,10 @@ struct vnic_adapter_receive_stats {
 };
 
 /* setup: one for a client. The packets' buffers are the lower port's, of `local` packets their
- * sender's. A place of the adapter, once used, is free again only for the same depth.
+ * sender's.
  * Errors: EINVAL a number out of range, or an address that is not one station's; ENOTSUP the
  * adapter does not receive; EEXIST a receiver has one of the addresses on that VLAN; EBUSY the
- * client has a receiver; ENOSPC the adapter has VNIC_RECEIVERS_MAX; ENOMEM. */
+ * client has a receiver; ENOSPC the adapter has VNIC_RECEIVERS_MAX open; ENOMEM. */
 struct vnic_receiver *vnic_receiver_create(struct vnic_client *client,
 					   const struct vnic_receiver_conf *conf);
 /* setup, when its thread does not use it any more; the data thread may run, and is waited for
@@ -896,14 +899,19 @@ int vnic_port_open(const char *devargs, const struct vnic_port_conf *conf, uint3
 		   uint16_t *port, char *why, size_t len);
 /* any: 0, or -ENODEV no such port. */
 int vnic_port_info_get(uint16_t port, struct vnic_port_info *info);
-/* setup, when nobody polls it: stop it; a port that vnic_port_open made is removed too, with its
- * buffers. While others have some of those, in the queue of another port for instance, all stay
- * in memory, until the next port with its number is opened or closed. */
+/* setup, when nobody polls it, nor any other port that may have its packets: stop it; a port that
+ * vnic_port_open made is removed too, with its buffers. While others have some of those, in the queue
+ * of another port for instance, all stay in memory, until the next port with its number is closed. */
 int vnic_port_close(uint16_t port);
+/* Wait until each thread that polls has ended the poll that it is in. */
+typedef void vnic_quiesce(void *context);
 /* setup, when nobody polls them: the same for ports that send each other's packets, as a face
  * that receives and the port below do; close them before the adapters between them. All are
- * stopped before any buffers go. The last error, the others are closed all the same. */
-int vnic_ports_close(const uint16_t *ports, uint32_t n);
+ * stopped before any buffers go. Other ports may be polled if `quiesce` can wait for those who do:
+ * a thread may be giving back the last of the buffers just now. It is called, with `context`, before
+ * buffers are freed, if at all; NULL: nobody polls. The last error, the others are closed all the
+ * same. */
+int vnic_ports_close(const uint16_t *ports, uint32_t n, vnic_quiesce *quiesce, void *context);
 
 struct vnic_face_conf {
 	const char *name;

@@ -176,7 +176,7 @@ void vnicd_ports_close(struct vnicd *d)
 			port[n++] = d->face[i].port;
 		d->face[i].port_open = false;
 	}
-	vnic_ports_close(port, n);
+	vnic_ports_close(port, n, NULL, NULL);
 	relays_destroy(d->relays);
 	d->relays = NULL;
 }

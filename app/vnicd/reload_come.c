@@ -27,10 +27,10 @@ static bool is_taken(const struct vnicd *d, const char *port)
 	return taken;
 }
 
-static void close_port(uint16_t port, bool *open, struct relay **relay)
+static void close_port(struct vnicd *d, uint16_t port, bool *open, struct relay **relay)
 {
 	if (*open)
-		vnic_port_close(port);
+		reload_close_ports(d, &port, 1);
 	if (*relay != NULL)
 		relay_remove(*relay);
 	*open = false;
@@ -43,10 +43,10 @@ void reload_close_new(struct reload *r)
 
 	for (uint32_t i = 0; i < n->conf.nb_adapters; i++)
 		if (r->diff.adapter_from[i] == DIFFER_NEW)
-			close_port(n->adapter[i].port, &n->adapter[i].port_open, &n->adapter[i].relay);
+			close_port(r->d, n->adapter[i].port, &n->adapter[i].port_open, &n->adapter[i].relay);
 	for (uint32_t i = 0; i < n->conf.nb_faces; i++)
 		if (r->diff.face_from[i] == DIFFER_NEW)
-			close_port(n->face[i].port, &n->face[i].port_open, &n->face[i].relay);
+			close_port(r->d, n->face[i].port, &n->face[i].port_open, &n->face[i].relay);
 }
 
 int reload_open_free(struct reload *r)
@@ -193,7 +193,7 @@ static void bring_adapter(struct reload *r, uint32_t i)
 	if (!r->adapter_failed[i])
 		return;
 	vnic_adapter_destroy(a->adapter);
-	close_port(a->port, &a->port_open, &a->relay);
+	close_port(r->d, a->port, &a->port_open, &a->relay);
 	say_lost(r, "adapter", n->conf.adapter[i].name);
 }
 
@@ -208,7 +208,7 @@ static void bring_face(struct reload *r, uint32_t i)
 	r->face_failed[i] = r->face_failed[i] || open_face(n, i) != 0 || vnicd_face_create(n, i) != 0;
 	if (!r->face_failed[i])
 		return;
-	close_port(f->port, &f->port_open, &f->relay);
+	close_port(r->d, f->port, &f->port_open, &f->relay);
 	say_lost(r, "face", n->conf.face[i].name);
 }
 

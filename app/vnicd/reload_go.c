@@ -186,11 +186,21 @@ static uint32_t ports_that_go(const struct vnicd *d, uint16_t *port)
 	return n;
 }
 
+static void quiesce(void *d)
+{
+	vnicd_lcores_quiesce(d);
+}
+
+void reload_close_ports(struct vnicd *d, const uint16_t *port, uint32_t n)
+{
+	vnic_ports_close(port, n, quiesce, d);
+}
+
 static void close_ports(struct vnicd *d, const uint16_t *port, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		vnicd_peers_remove(d, port[i]);
-	vnic_ports_close(port, n);
+	reload_close_ports(d, port, n);
 	for (uint32_t i = 0; i < d->conf.nb_adapters; i++)
 		if (d->adapter[i].leaves && d->adapter[i].relay != NULL)
 			relay_remove(d->adapter[i].relay);
@@ -238,12 +248,14 @@ static void destroy_adapter(struct reload *r, uint32_t i)
 		attend_gone(r->d);
 		vnicd_lcores_assign(r->d, false);
 	}
+	if (rc != 0)
+		vnic_adapter_give_up_name(a->adapter);
 	if (rc != 0 && gone->nb_kept < CONF_ADAPTERS_MAX)
 		gone->adapter[gone->nb_kept++] = a->adapter;
 	a->adapter = NULL;
 	r->counts.removed++;
 	say(SAY_NOTICE, "adapter %s: removed%s", a->conf->name,
-	    rc == 0 ? "" : "; its name is free when a port below has given its packets back");
+	    rc == 0 ? "" : "; its memory is free when a port below has given its packets back");
 }
 
 static void destroy_kept(struct vnicd_gone *gone)

@@ -53,6 +53,8 @@ const char *reload_started(const struct reload *r);
 int reload_go_on(struct reload *r, const char *name, const char *why);
 /* Faces and ports are no more, and no lcore polls an adapter that goes. */
 void reload_remove(struct reload *r);
+/* Ports that no lcore polls; those that go on may have packets of theirs. */
+void reload_close_ports(struct vnicd *d, const uint16_t *port, uint32_t n);
 /* Nobody polls the control: the adapters. */
 void reload_destroy(struct reload *r);
 

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 
+#include <rte_errno.h>
+
 #include "adapter.h"
 #include "layer.h"
 
@@ -486,6 +488,24 @@ static void resources_of_an_nbl_that_is_too_large(void **state)
 	fan_close(&f);
 }
 
+/* Its name can be another's meanwhile, as soon as it has given it up: another layer's as well. */
+static void expect_name_to_go(struct fan *f)
+{
+	struct vnic_adapter *const lower[] = {f->low[0]->adapter, f->low[1]->adapter};
+	struct vnic_adapter_conf conf = {.name = f->top->name, .lower = lower, .nb_lower = 2,
+					 .numa_node = -1};
+	struct vnic_adapter *next;
+
+	assert_null(vnic_adapter_create(f->top->control, &conf));
+	assert_int_equal(rte_errno, EEXIST);
+	vnic_adapter_give_up_name(f->top->adapter);
+	next = vnic_adapter_create(f->top->control, &conf);
+	assert_non_null(next);
+	assert_null(vnic_adapter_create(f->top->control, &conf));
+	assert_int_equal(rte_errno, EEXIST);
+	assert_int_equal(vnic_adapter_destroy(next), 0);
+}
+
 /* While a port holds clones the pool that they go back to stays. */
 static void a_fan_is_not_destroyed_under_its_packets(void **state)
 {
@@ -506,6 +526,7 @@ static void a_fan_is_not_destroyed_under_its_packets(void **state)
 	/* the completions were polled, so the wires were drained: this one a port has kept */
 	kept = rte_pktmbuf_alloc(top->adapter->layer->packets);
 	assert_int_equal(vnic_adapter_destroy(top->adapter), -EBUSY);
+	expect_name_to_go(&f);
 	rte_pktmbuf_free(kept);
 	top->client = vnic_client_open(top->adapter);
 	top->sender[0] = vnic_sender_create(top->client, top->nbls, 64);

@@ -231,7 +231,7 @@ static void sender_places(void **state)
 	assert_int_equal(rte_errno, ENOSPC);
 	for (uint32_t i = 1; i < VNIC_SENDERS_MAX; i++)
 		assert_int_equal(vnic_sender_destroy(s[i]), 0);
-	/* the places are free again, for queues of the same depth */
+	/* the places are free again, for queues that are no larger */
 	assert_null(vnic_sender_create(b->client, b->nbls, 128));
 	assert_int_equal(rte_errno, ENOSPC);
 	for (uint32_t i = 1; i < VNIC_SENDERS_MAX; i++)
@@ -241,6 +241,44 @@ static void sender_places(void **state)
 			vnic_sender_destroy(s[i]);
 	for (uint32_t i = 1; i < VNIC_SENDERS_MAX; i++)
 		assert_non_null(s[i]);
+	bed_close(b);
+}
+
+/* Those that the sender before has left. */
+static void pass_tombs(struct bed *b)
+{
+	while (bed_data(b) != 0)
+		;
+}
+
+/* A larger place serves each depth, and takes no more than that. */
+static void sender_places_that_are_larger(void **state)
+{
+	struct bed *b = bed_open(&(struct bed_conf){.nb_nbls = 2048, .nb_mbufs = 4096});
+	struct vnic_sender *s[VNIC_SENDERS_MAX], *own = b->sender[0];
+
+	(void)state;
+	for (uint32_t i = 1; i < VNIC_SENDERS_MAX; i++) {
+		s[i] = vnic_sender_create(b->client, b->nbls, 256);
+		assert_non_null(s[i]);
+	}
+	for (uint32_t i = 1; i < VNIC_SENDERS_MAX; i++)
+		assert_int_equal(vnic_sender_destroy(s[i]), 0);
+	for (uint32_t round = 0; round < 12; round++) {
+		uint32_t depth = 256 >> round % 3, first;
+
+		b->sender[0] = vnic_sender_create(b->client, b->nbls, depth);
+		assert_non_null(b->sender[0]);
+		bed_wire_room(b, BED_ROOM_ALL);
+		pass_tombs(b);
+		assert_int_equal(vnic_sender_room(b->sender[0], 10000), depth);
+		first = bed_send_id(b, ID, (uint16_t)depth);
+		assert_int_equal(vnic_sender_room(b->sender[0], 1), 0);
+		assert_int_equal(bed_cancel(b, ID).aborted.nbls, depth);
+		bed_expect(b, first, depth, VNIC_STATUS_SEND_ABORTED);
+		assert_int_equal(vnic_sender_destroy(b->sender[0]), 0);
+	}
+	b->sender[0] = own;
 	bed_close(b);
 }
 
@@ -346,6 +384,7 @@ int main(void)
 		cmocka_unit_test(an_adapter_name_is_free_again),
 		cmocka_unit_test(sender_depths),
 		cmocka_unit_test(sender_places),
+		cmocka_unit_test(sender_places_that_are_larger),
 		cmocka_unit_test(a_sender_in_the_place_of_another),
 		cmocka_unit_test(a_sender_with_another_pool),
 		cmocka_unit_test(an_adapter_waits_days_for_its_first_sender),

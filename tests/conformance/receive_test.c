@@ -429,6 +429,7 @@ struct crew {
 	_Atomic bool stop;
 	uint32_t sent, seen;
 	bool ordered;
+	_Atomic uint32_t opened, wrong; /* the setup thread's */
 };
 
 /* The data thread; it is the wire as well. */
@@ -521,6 +522,53 @@ static void c44_pauses_among_threads(void **state)
 	reception_close(c.r);
 }
 
+/* Another thread opens and closes a receiver, with another depth each time: of all places, in the
+ * end. */
+static void *run_setup(void *arg)
+{
+	struct crew *c = arg;
+	struct vnic_receiver_conf conf = reception_conf(2, -1);
+
+	for (uint32_t i = 0; !atomic_load(&c->stop); i++) {
+		struct vnic_receiver *second;
+
+		conf.depth = 1 + i * 37 % 101;
+		second = vnic_receiver_create(c->r->client[1], &conf);
+		sched_yield();
+		if (second == NULL || vnic_receiver_destroy(second) != 0)
+			atomic_fetch_add(&c->wrong, 1);
+		atomic_store(&c->opened, i);
+	}
+	return NULL;
+}
+
+static void c44_pauses_while_places_change(void **state)
+{
+	struct crew c = {.r = reception_open(&receives), .ordered = true};
+	pthread_t data, setup;
+
+	(void)state;
+	reception_listen(c.r, 0, 1, -1);
+	assert_int_equal(pthread_create(&data, NULL, run_data, &c), 0);
+	assert_int_equal(pthread_create(&setup, NULL, run_setup, &c), 0);
+	for (int i = 0; i < OPERATIONS || atomic_load(&c.opened) < OPERATIONS; i++) {
+		control_until(&c, issue(c.r, VNIC_CONTROL_PAUSE));
+		assert_int_equal(reception_stats(c.r, 0).queued, 0);
+		control_until(&c, issue(c.r, VNIC_CONTROL_RESTART));
+		sched_yield();
+	}
+	atomic_store(&c.stop, true);
+	pthread_join(data, NULL);
+	pthread_join(setup, NULL);
+	assert_int_equal(atomic_load(&c.wrong), 0);
+	reception_step(c.r, 300);
+	for (struct rte_mbuf *m; vnic_receive(c.r->receiver[0], &m, 1) != 0;) {
+		rte_pktmbuf_free(m);
+		vnic_receive_return(c.r->receiver[0], 1);
+	}
+	reception_close(c.r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -540,6 +588,7 @@ int main(void)
 		cmocka_unit_test(c69_a_stop_waits_for_a_held_receive),
 		cmocka_unit_test(c69_a_stop_that_waits_is_cancelled),
 		cmocka_unit_test(c44_pauses_among_threads),
+		cmocka_unit_test(c44_pauses_while_places_change),
 	};
 
 	return cmocka_run_group_tests_name("receive", tests, test_eal_setup, test_eal_teardown);

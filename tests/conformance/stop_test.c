@@ -796,6 +796,9 @@ static void c73_name_and_adapter_are_withdrawn_before_the_drivers_stop(void **st
 	assert_false(driver.found);
 	assert_int_equal(bed_operate(b, VNIC_CONTROL_START, 0), VNIC_STATUS_SUCCESS);
 	assert_ptr_equal(vnic_control_find(b->control, b->name), b->adapter);
+	vnic_adapter_give_up_name(b->adapter);
+	assert_false(start_stop(b).published);
+	assert_null(vnic_control_find(b->control, b->name));
 	bed_close(b);
 }
 

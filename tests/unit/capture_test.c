@@ -13,6 +13,8 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
+#include "capture.h"
+
 #define NAME "first"
 #define ROOM (4u << 20)
 #define PACKETS_MAX 4096
@@ -558,6 +560,52 @@ static void refused(void **state)
 	scene_close(&s);
 }
 
+/* ---- a face that goes, and a cancel that comes then ---- */
+
+static struct vnic_face *going;
+static struct vnic_ticket *late;
+static int late_rc;
+
+void __real_vnic__hook_cut(struct vnic__hook *hook);
+void __wrap_vnic__hook_cut(struct vnic__hook *hook);
+
+/* Its destroy has decided by now. */
+void __wrap_vnic__hook_cut(struct vnic__hook *hook)
+{
+	if (going != NULL)
+		late_rc = vnic_client_abort(vnic_face_client(going), late);
+	__real_vnic__hook_cut(hook);
+}
+
+static void stays_captured_or_goes(void **state)
+{
+	struct scene s = scene_open();
+	struct vnic_face *f = face_of(&s, 1);
+	struct vnic_capture *c = begin(f, 0, 16);
+	struct vnic_capture_stats st;
+
+	(void)state;
+	assert_int_equal(vnic_client_abort(vnic_face_client(f), s.ticket), 0);
+	assert_int_equal(vnic_face_destroy(f), -EBUSY);
+	vnic_control_poll(s.control);
+	scene_feed(&s, f, (const uint16_t[]){7, 0});
+	vnic_capture_stats_get(c, &st);
+	assert_int_equal(st.captured, 1);
+	let_leave(&s, f);
+	late = vnic_ticket_create(-1);
+	going = f;
+	assert_int_equal(vnic_face_destroy(f), 0);
+	going = NULL;
+	assert_int_equal(late_rc, -EBADF);
+	vnic_control_poll(s.control);
+	assert_int_equal(vnic_ticket_destroy(late), 0);
+	vnic_capture_end(c);
+	assert_true(vnic_capture_ended(c));
+	read_all(c, VNIC_CAPTURE_READ_MIN);
+	assert_int_equal(vnic_capture_destroy(c), 0);
+	scene_close(&s); /* no client is left */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -570,6 +618,7 @@ int main(void)
 		cmocka_unit_test(on_and_off),
 		cmocka_unit_test(nothing_goes_past_it),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(stays_captured_or_goes),
 	};
 
 	return cmocka_run_group_tests_name("capture", tests, test_eal_setup, test_eal_teardown);

@@ -161,6 +161,111 @@ static void refusals(void **state)
 		       "--single-file-segments");
 }
 
+/* ---- buffers that another thread is giving back while their port is closed ---- */
+
+#define OTHER_LCORE 5
+
+/* The pool of a port that is closed, and what another lcore does with it meanwhile. */
+static struct {
+	char name[32];
+	struct rte_mempool *mp;
+	struct rte_mempool_cache *cache; /* of that lcore */
+	struct rte_mbuf *m;              /* on its way back */
+	bool was_there, false_count;
+} back;
+
+static uint16_t open_for_back(void)
+{
+	const struct vnic_port_conf conf = {.numa_node = -1};
+	uint16_t port;
+
+	opened("net_null_b", &conf, &port);
+	snprintf(back.name, sizeof(back.name), "vnic_made_%u_0", port);
+	back.mp = rte_mempool_lookup(back.name);
+	assert_non_null(back.mp);
+	back.cache = &back.mp->local_cache[OTHER_LCORE];
+	return port;
+}
+
+/* It has said that the cache has one more; it is to lie there only now, or was another's count. */
+static void go_on(void *context)
+{
+	assert_ptr_equal(context, &back);
+	back.was_there = rte_mempool_lookup(back.name) == back.mp;
+	if (!back.was_there)
+		return;
+	if (back.false_count)
+		back.cache->len--;
+	else
+		back.cache->objs[back.cache->len - 1] = back.m;
+}
+
+static void buffers_on_their_way_back(void **state)
+{
+	uint16_t port = open_for_back();
+
+	(void)state;
+	back.m = rte_pktmbuf_alloc(back.mp);
+	back.cache->len++;
+	back.false_count = false;
+	assert_int_equal(vnic_ports_close(&port, 1, go_on, &back), 0);
+	assert_true(back.was_there);
+	assert_null(rte_mempool_lookup(back.name)); /* all were back at both looks */
+}
+
+static void buffers_that_were_counted_twice(void **state)
+{
+	uint16_t port = open_for_back(), next;
+
+	(void)state;
+	back.m = rte_pktmbuf_alloc(back.mp);
+	back.cache->len++;
+	back.false_count = true;
+	assert_int_equal(vnic_ports_close(&port, 1, go_on, &back), 0);
+	assert_true(back.was_there);
+	assert_ptr_equal(rte_mempool_lookup(back.name), back.mp); /* one is out there */
+	/* the next port of this number has its own, and takes both with it */
+	assert_int_equal(opened("net_null_b", &(struct vnic_port_conf){.numa_node = -1}, &next).nb_rx_queues, 1);
+	assert_int_equal(next, port);
+	rte_pktmbuf_free(back.m);
+	assert_int_equal(vnic_port_close(next), 0);
+	assert_null(rte_mempool_lookup(back.name));
+}
+
+/* All are back at both looks, but not in the same places: somebody was at it. */
+static void swap(void *context)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(context);
+
+	back.was_there = true;
+	back.cache->objs[back.cache->len++] = m;
+}
+
+static void buffers_that_moved_meanwhile(void **state)
+{
+	uint16_t port = open_for_back();
+
+	(void)state;
+	assert_int_equal(vnic_ports_close(&port, 1, swap, back.mp), 0);
+	assert_ptr_equal(rte_mempool_lookup(back.name), back.mp);
+	rte_mempool_free(back.mp);
+}
+
+/* Nobody waits for what cannot be free anyway. */
+static void buffers_that_are_out(void **state)
+{
+	uint16_t port = open_for_back();
+
+	(void)state;
+	back.m = rte_pktmbuf_alloc(back.mp);
+	back.was_there = false;
+	assert_int_equal(vnic_ports_close(&port, 1, go_on, &back), 0);
+	assert_false(back.was_there);
+	assert_ptr_equal(rte_mempool_lookup(back.name), back.mp);
+	rte_pktmbuf_free(back.m);
+	rte_mempool_free(back.mp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +275,10 @@ int main(void)
 		cmocka_unit_test(mtu),
 		cmocka_unit_test(what_is_asked_of_software),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(buffers_on_their_way_back),
+		cmocka_unit_test(buffers_that_were_counted_twice),
+		cmocka_unit_test(buffers_that_moved_meanwhile),
+		cmocka_unit_test(buffers_that_are_out),
 	};
 
 	/* EAL is not cleaned up: its interrupt thread may still have to forget a memif's socket,

@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 
 #include "adapter.h"
+#include "bed.h"
 
 static const struct vnic_adapter_conf receives = {.receive = true};
 static const struct vnic_adapter_conf local = {.receive = true, .local = true};
@@ -350,6 +351,120 @@ static void an_end_frees_what_is_queued(void **state)
 		reception_data(r);
 		assert_int_equal(reception_adapter_stats(r).unknown, round + 1);
 	}
+	reception_close(r);
+}
+
+/* ---- places ---- */
+
+/* Client i's, of this depth. */
+static void listen_deep(struct reception *r, uint32_t i, uint32_t depth)
+{
+	struct vnic_receiver_conf conf = reception_conf((uint8_t)(1 + i), -1);
+
+	conf.depth = depth;
+	reception_listen_as(r, i, &conf);
+}
+
+static void unlisten(struct reception *r, uint32_t i)
+{
+	assert_int_equal(vnic_receiver_destroy(r->receiver[i]), 0);
+	r->receiver[i] = NULL;
+}
+
+/* Each place has been one's. */
+static void use_places_up(struct reception *r)
+{
+	struct vnic_client *client[VNIC_RECEIVERS_MAX];
+	struct vnic_receiver *receiver[VNIC_RECEIVERS_MAX];
+
+	for (uint32_t i = 0; i < VNIC_RECEIVERS_MAX; i++) {
+		struct vnic_receiver_conf conf = reception_conf((uint8_t)(10 + i), -1);
+
+		conf.depth = 1 + i;
+		client[i] = vnic_client_open(r->adapter);
+		receiver[i] = vnic_receiver_create(client[i], &conf);
+		assert_non_null(receiver[i]);
+	}
+	assert_null(vnic_receiver_create(r->client[0], &(struct vnic_receiver_conf){.vlan = -1}));
+	assert_int_equal(rte_errno, ENOSPC);
+	for (uint32_t i = 0; i < VNIC_RECEIVERS_MAX; i++) {
+		assert_int_equal(vnic_receiver_destroy(receiver[i]), 0);
+		assert_int_equal(vnic_client_close(client[i]), 0);
+	}
+}
+
+/* One comes, fills its queue, and goes, with another depth each time. */
+static void places_are_free_for_any_depth(void **state)
+{
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *m;
+
+	(void)state;
+	for (uint32_t round = 0; round < 4 * VNIC_RECEIVERS_MAX; round++) {
+		uint32_t depth = 1 + round * 37 % 101;
+
+		listen_deep(r, 0, depth);
+		for (uint32_t i = 0; i < depth + 2; i++)
+			reception_arrive(r, 1, 0, i);
+		for (uint32_t i = 0; i <= depth / 16; i++)
+			reception_data(r);
+		assert_int_equal(reception_stats(r, 0).queued, depth);
+		assert_int_equal(reception_stats(r, 0).dropped, 2);
+		for (uint32_t i = 0; i < depth; i++) {
+			assert_int_equal(vnic_receive(r->receiver[0], &m, 1), 1);
+			assert_int_equal(reception_number(m), i);
+			rte_pktmbuf_free(m);
+			vnic_receive_return(r->receiver[0], 1);
+		}
+		unlisten(r, 0);
+	}
+	reception_close(r);
+}
+
+/* It has copies for its whole queue. */
+static void fill_with_copies(struct reception *r, uint32_t depth)
+{
+	struct rte_mbuf *m;
+
+	for (uint32_t i = 0; i < depth; i++) {
+		reception_arrive(r, 0xff, 0, i);
+		reception_data(r);
+		assert_int_equal(vnic_receive(r->receiver[1], &m, 1), 1);
+		vnic_receive_return(r->receiver[1], 1);
+		rte_pktmbuf_free(m);
+	}
+	assert_int_equal(reception_stats(r, 0).no_memory, 0);
+	assert_int_equal(reception_stats(r, 0).queued, depth);
+}
+
+/* Somebody has a copy of one who has gone: it goes back to its own pool. */
+static void a_copy_outlives_its_receivers_depth(void **state)
+{
+	static const uint32_t depth[] = {40, 500, 3, 2000};
+	struct reception *r = reception_open(&receives);
+	struct rte_mbuf *kept[BED_COUNT_OF(depth)], *m;
+
+	(void)state;
+	use_places_up(r);
+	listen_deep(r, 1, 8);
+	for (uint32_t round = 0; round < BED_COUNT_OF(depth); round++) {
+		listen_deep(r, 0, depth[round]);
+		reception_arrive(r, 0xff, 0, round);
+		reception_data(r);
+		assert_int_equal(vnic_receive(r->receiver[0], &kept[round], 1), 1);
+		vnic_receive_return(r->receiver[0], 1);
+		assert_int_equal(vnic_receive(r->receiver[1], &m, 1), 1);
+		vnic_receive_return(r->receiver[1], 1);
+		rte_pktmbuf_free(m);
+		for (uint32_t i = 0; i <= round; i++)
+			assert_int_equal(reception_number(kept[i]), i);
+		fill_with_copies(r, depth[round]);
+		unlisten(r, 0);
+	}
+	rte_pktmbuf_free_bulk(kept, BED_COUNT_OF(depth));
+	for (uint32_t i = 0; i < VNIC_RECEIVERS_MAX; i++)
+		for (uint32_t k = 0; k < r->adapter->receive->receiver[i]->nb_copies; k++)
+			assert_true(rte_mempool_full(r->adapter->receive->receiver[i]->copies_of[k]));
 	reception_close(r);
 }
 
@@ -822,7 +937,9 @@ int main(void)
 		cmocka_unit_test(a_client_closes_after_its_receiver),
 		cmocka_unit_test(local_waits_for_its_turn),
 		cmocka_unit_test(what_cannot_be_is_refused),
-		cmocka_unit_test(an_end_frees_what_is_queued), cmocka_unit_test(local_stays_here),
+		cmocka_unit_test(an_end_frees_what_is_queued), cmocka_unit_test(places_are_free_for_any_depth),
+		cmocka_unit_test(a_copy_outlives_its_receivers_depth),
+		cmocka_unit_test(local_stays_here),
 		cmocka_unit_test(without_local_all_leave), cmocka_unit_test(local_to_a_full_one),
 		cmocka_unit_test(local_spares_copies_at_a_full_port),
 		cmocka_unit_test(local_behind_a_full_port), cmocka_unit_test(local_is_cancelled),

@@ -66,6 +66,30 @@ static void room_is_what_is_free_at_every_size(void **state)
 	}
 }
 
+/* A producer that may use a part of the ring only, and finds more tombs there than that. */
+static void room_is_the_producers_own(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(starts); i++) {
+		struct rig g = rig_open(2 * SMALL, starts[i]);
+
+		send(&g, A, 2 * SMALL);
+		g.p.most = SMALL;
+		assert_int_equal(vnic__ring_room(&g.p, 1), 0);
+		expect_found(cancel(&g, A), 2 * SMALL, 0, false);
+		assert_int_equal(vnic__ring_room(&g.p, UINT32_MAX), 0);
+		stage(&g, SMALL, 0);
+		assert_int_equal(vnic__ring_room(&g.p, UINT32_MAX), 0);
+		stage(&g, 10, 0);
+		assert_int_equal(vnic__ring_room(&g.p, UINT32_MAX), 10);
+		stage(&g, SMALL - 10, 0);
+		send(&g, B, SMALL);
+		assert_int_equal(vnic__ring_room(&g.p, 1), 0);
+		stage(&g, SMALL, SMALL);
+		rig_close(&g);
+	}
+}
+
 static void empty_ring_gives_nothing(void **state)
 {
 	uint32_t advanced = 9;
@@ -532,6 +556,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fifo_keeps_order_at_every_size_and_wrap),
 		cmocka_unit_test(room_is_what_is_free_at_every_size),
+		cmocka_unit_test(room_is_the_producers_own),
 		cmocka_unit_test(empty_ring_gives_nothing),
 		cmocka_unit_test(unpublished_entries_are_only_the_producers),
 		cmocka_unit_test(extreme_handles_come_out_exact),
