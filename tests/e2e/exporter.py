@@ -266,8 +266,8 @@ def fields():
     """{(query, key): field}, {(of a face, name of xstats): field}: what each shows, as the sources have it. What is 0
     in a run cannot tell two of them apart."""
     asked, named = {}, {}
-    text = open(ROOT + "/app/vnicd/query.c").read()
-    for function, body in re.findall(r"^static void (\w+)\(.*?\n\{\n(.*?)^\}", text, re.M | re.S):
+    text = "".join(open(path).read() for path in glob.glob(ROOT + "/app/vnicd/query*.c"))
+    for function, body in re.findall(r"^(?:static )?void (?:query_)?(\w+)\(.*?\n\{\n(.*?)^\}", text, re.M | re.S):
         query = "stats" if function == "say_received" else function
         for key, field in re.findall(r'answer_u64\(a, "(\w+)", \w+\.(\w+)\)', body):
             asked[query, key] = field
