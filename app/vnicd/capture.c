@@ -29,6 +29,8 @@
 #define SNAPLEN_MIN 14
 #define SNAPLEN_MAX 65535
 
+static struct say_kind lines;
+
 struct vnicd_capture {
 	char path[CAPTURE_PATH];
 	int fd;
@@ -310,8 +312,8 @@ int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32
 		return rc;
 	/* it is the operator's, to be read */
 	if (c->made && !d->asker.owner && fchown(c->fd, d->asker.user, (gid_t)-1) != 0)
-		say(SAY_WARNING, "capture %s: user %u cannot be given it: %s; as root: chown %u %s", path,
-		    d->asker.user, strerror(errno), d->asker.user, path);
+		say_often(&lines, SAY_WARNING, "capture %s: user %u cannot be given it: %s; as root: chown %u %s",
+			  path, d->asker.user, strerror(errno), d->asker.user, path);
 	rc = begin(d, c, index, snaplen, why, len);
 	if (rc == 0) {
 		snprintf(c->path, sizeof(c->path), "%s", path);
@@ -378,8 +380,8 @@ static bool leave(struct vnicd_capture *c)
 static void say_failed(const struct vnicd_capture *c)
 {
 	if (error_of(c) != 0)
-		say(SAY_ERROR, "capture %s: %s: it has ended, traffic goes on; make room, then capture start "
-		    "again", c->path, strerror(error_of(c)));
+		say_often(&lines, SAY_ERROR, "capture %s: %s: it has ended, traffic goes on; make room, then capture "
+			  "start again", c->path, strerror(error_of(c)));
 }
 
 int capture_stop(struct vnicd *d, char *why, size_t len)

@@ -11,6 +11,8 @@
 #include "say.h"
 #include "vnicd.h"
 
+static struct say_kind changes, kept;
+
 static bool same(const struct conf_option *o, const void *was, const void *is)
 {
 	const char *a = (const char *)was + o->offset, *b = (const char *)is + o->offset;
@@ -133,11 +135,11 @@ static uint32_t say_live(int kind, const void *was, const void *is, const char *
 			continue;
 		n++;
 		if (o->type == CONF_TYPE_U64)
-			say(SAY_NOTICE, "%s: %s = %" PRIu64 " from now on", title, o->key,
-			    *(const uint64_t *)(const void *)at);
+			say_often(&changes, SAY_NOTICE, "%s: %s = %" PRIu64 " from now on", title, o->key,
+				  *(const uint64_t *)(const void *)at);
 		else
-			say(SAY_NOTICE, "%s: %s = %s from now on", title, o->key, o->type == CONF_TYPE_TEXT ? at :
-			    o->choices[*(const uint64_t *)(const void *)at]);
+			say_often(&changes, SAY_NOTICE, "%s: %s = %s from now on", title, o->key,
+				  o->type == CONF_TYPE_TEXT ? at : o->choices[*(const uint64_t *)(const void *)at]);
 	}
 	return n;
 }
@@ -153,8 +155,8 @@ static void keep_fixed(const struct vnicd *d, struct vnicd *next)
 
 		if (same(o, was, is) || change_is_live(CONF_KIND_GLOBAL, o->key))
 			continue;
-		say(SAY_WARNING, "%s cannot change while vnicd runs, and stays as it is; start vnicd again for it",
-		    o->key);
+		say_often(&kept, SAY_WARNING, "%s cannot change while vnicd runs, and stays as it is; start vnicd "
+			  "again for it", o->key);
 		memcpy(is + o->offset, was + o->offset, o->type == CONF_TYPE_TEXT ? o->max + 1 : sizeof(uint64_t));
 	}
 }

@@ -14,6 +14,9 @@
 #include "change.h"
 #include "say.h"
 
+/* A client may ask for a reload again and again. */
+static struct say_kind refusals, reloads;
+
 int reload_refuse(struct reload *r, const char *format, ...)
 {
 	va_list ap;
@@ -21,7 +24,7 @@ int reload_refuse(struct reload *r, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(r->why, r->len, format, ap);
 	va_end(ap);
-	say(SAY_ERROR, "reload refused, nothing was changed: %s", r->why);
+	say_often(&refusals, SAY_ERROR, "reload refused, nothing was changed: %s", r->why);
 	return -1;
 }
 
@@ -116,7 +119,7 @@ static int exchange(struct reload *r)
 	if (rc == 0 && reload_create(r) == 0)
 		return 0;
 	snprintf(r->why, r->len, "%s", r->next->why);
-	say(SAY_ERROR, "reload refused, and what was there is made again: %s", r->why);
+	say_often(&refusals, SAY_ERROR, "reload refused, and what was there is made again: %s", r->why);
 	reload_bring_back(r);
 	return -1;
 }
@@ -157,8 +160,8 @@ static int run(struct reload *r)
 		return -1;
 	if (apply(r) != 0)
 		return -1;
-	say(SAY_NOTICE, "reload of %s: %u changed, %u added, %u removed", r->d->conf.path, r->counts.changed,
-	    r->counts.added, r->counts.removed);
+	say_often(&reloads, SAY_NOTICE, "reload of %s: %u changed, %u added, %u removed", r->d->conf.path,
+		  r->counts.changed, r->counts.added, r->counts.removed);
 	return 0;
 }
 

@@ -11,6 +11,8 @@
 #include "devargs.h"
 #include "say.h"
 
+static struct say_kind additions, losses;
+
 /* ---- ports that are free ---- */
 
 /* Has one that runs what this port names? */
@@ -131,9 +133,9 @@ static void say_added(struct reload *r, const char *kind, const char *name, cons
 {
 	r->counts.added++;
 	if (why != NULL)
-		say(SAY_NOTICE, "%s %s: added again (%s has changed)", kind, name, why);
+		say_often(&additions, SAY_NOTICE, "%s %s: added again (%s has changed)", kind, name, why);
 	else
-		say(SAY_NOTICE, "%s %s: added", kind, name);
+		say_often(&additions, SAY_NOTICE, "%s %s: added", kind, name);
 }
 
 int reload_create(struct reload *r)
@@ -168,8 +170,8 @@ static void destroy_new(struct reload *r)
 
 static void say_lost(struct reload *r, const char *kind, const char *name)
 {
-	say(SAY_ERROR, "%s %s: it has gone for a reload, and cannot come back: %s; mend that, and reload again", kind,
-	    name, r->next->why);
+	say_often(&losses, SAY_ERROR, "%s %s: it has gone for a reload, and cannot come back: %s; mend that, and "
+		  "reload again", kind, name, r->next->why);
 }
 
 static bool lacks_other(const struct reload *r, uint32_t i)

@@ -15,6 +15,7 @@
 #define BUSY_BOUND_MS 1000
 #define NAP_NS 200000
 
+static struct say_kind removals, returns;
 /* ---- what goes is emptied ---- */
 
 /* While something is waited for, all is served as ever. */
@@ -64,8 +65,8 @@ static void take_back(struct reload *r, const struct vnicd_face *f)
 		return;
 	while (vnic_ticket_verdict(r->ticket, &verdict) != 0)
 		attend(r->d);
-	say(SAY_WARNING, "face %s: %" PRIu64 " queued packets were taken back, drain_ms = %" PRIu64 " was not "
-	    "enough for them", f->conf->name, verdict.aborted.packets, r->d->conf.global.drain_ms);
+	say_often(&returns, SAY_WARNING, "face %s: %" PRIu64 " queued packets were taken back, drain_ms = %" PRIu64
+		  " was not enough for them", f->conf->name, verdict.aborted.packets, r->d->conf.global.drain_ms);
 }
 
 static void set_receive(const struct reload *r, bool on)
@@ -230,8 +231,8 @@ static void destroy_face(struct reload *r, struct vnicd_face *f)
 		attend_gone(r->d);
 	f->face = NULL;
 	r->counts.removed++;
-	say(rc == 0 ? SAY_NOTICE : SAY_ERROR, "face %s: removed%s", f->conf->name, rc == 0 ? "" :
-	    ", but some of its packets are not back: this is a bug, please report it");
+	say_often(&removals, rc == 0 ? SAY_NOTICE : SAY_ERROR, "face %s: removed%s", f->conf->name, rc == 0 ? "" :
+		  ", but some of its packets are not back: this is a bug, please report it");
 }
 
 /* Nobody polls the control. Another port below may have packets of it, and gives them back later. */
@@ -254,8 +255,8 @@ static void destroy_adapter(struct reload *r, uint32_t i)
 		gone->adapter[gone->nb_kept++] = a->adapter;
 	a->adapter = NULL;
 	r->counts.removed++;
-	say(SAY_NOTICE, "adapter %s: removed%s", a->conf->name,
-	    rc == 0 ? "" : "; its memory is free when a port below has given its packets back");
+	say_often(&removals, SAY_NOTICE, "adapter %s: removed%s", a->conf->name,
+		  rc == 0 ? "" : "; its memory is free when a port below has given its packets back");
 }
 
 static void destroy_kept(struct vnicd_gone *gone)
