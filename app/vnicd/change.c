@@ -126,7 +126,16 @@ static int refuse_key(const struct vnicd *d, const struct conf_kind *kind, const
 	return -1;
 }
 
-static int set_log_level(const char *type, const char *level, char *why, size_t len)
+/* Before it counts, which may be that this line is not heard any more. */
+static void say_set(const struct vnicd *d, const char *title, const char *key, const char *value)
+{
+	static struct say_kind lines;
+
+	say_often(&lines, SAY_NOTICE, "%s: %s = %s from now on, set by user %u", title, key,
+		  *value != '\0' ? value : "\"\"", d->asker.user);
+}
+
+static int set_log_level(const struct vnicd *d, const char *type, const char *level, char *why, size_t len)
 {
 	static const char *const name[RTE_LOG_MAX + 1] = {
 		[RTE_LOG_EMERG] = "emergency", [RTE_LOG_ALERT] = "alert", [RTE_LOG_CRIT] = "critical",
@@ -134,8 +143,11 @@ static int set_log_level(const char *type, const char *level, char *why, size_t 
 		[RTE_LOG_INFO] = "info", [RTE_LOG_DEBUG] = "debug"};
 
 	for (uint32_t i = RTE_LOG_EMERG; i <= RTE_LOG_MAX; i++)
-		if (strcmp(name[i], level) == 0 && rte_log_set_level_pattern(type, i) == 0)
+		if (strcmp(name[i], level) == 0) {
+			say_set(d, "log", type, level);
+			rte_log_set_level_pattern(type, i);
 			return 0;
+		}
 	snprintf(why, len, "log.%.40s = %.40s: the level is one of emergency, alert, critical, error, warning, "
 		 "notice, info, debug, and the log type a pattern like vnicd or lib.*", type, level);
 	return -1;
@@ -152,15 +164,14 @@ static void apply(struct vnicd *d, const struct place *p)
 int change_set(struct vnicd *d, const char *section, const char *key, const char *value, char *why,
 	       size_t len)
 {
-	char allowed[CONF_ALLOWED_MAX];
+	char allowed[CONF_ALLOWED_MAX], title[CONF_NAME + 16];
 	const struct conf_option *o;
 	const char *cause;
-	uint64_t log_level = d->conf.global.log_level;
 	struct place p = {0};
 	uint32_t found;
 
 	if (strcmp(section, "log") == 0)
-		return set_log_level(key, value, why, len);
+		return set_log_level(d, key, value, why, len);
 	found = find(d, section, &p);
 	if (found != 1) {
 		snprintf(why, len, "%s [%.48s]; write 'adapter NAME', 'face NAME' or vnicd before the '.'",
@@ -186,7 +197,11 @@ int change_set(struct vnicd *d, const char *section, const char *key, const char
 			 conf_option_allowed(o, allowed));
 		return -1;
 	}
-	change_log_level(d, log_level);
+	snprintf(title, sizeof(title), "%s%s%s", p.kind->name, p.kind->named ? " " : "",
+		 p.kind->named ? (const char *)values_of(d, &p) : "");
+	say_set(d, title, key, value);
+	if (strcmp(key, "log_level") == 0) /* whatever the log type was set to */
+		say_level_set((enum say_level)d->conf.global.log_level);
 	apply(d, &p);
 	return 0;
 }

@@ -154,9 +154,18 @@ def case_set():
             ("set plan.seed 5", "cannot be set; .* and reload"),
             ("set log.vnicd loud", "one of emergency, .* debug")):
         d.refuses(line, pattern)
-    for line in ("set log.vnicd debug", "set vnicd.drain_ms 5", "set vnicd.progress no",
-                 "set vnicd.progress yes", "set a.cancel_limit 5"):
-        assert d.ask(line) == {"status": "SUCCESS"}, line
+    expected = []
+    for line, said in (("log.vnicd debug", "log: vnicd = debug"), ("vnicd.drain_ms 5", "vnicd: drain_ms = 5"),
+                       ("vnicd.report \"\"", 'vnicd: report = ""'), ("a.cancel_limit 5", "face a: cancel_limit = 5"),
+                       ("adapter wire.bits_per_s 1M", "adapter wire: bits_per_s = 1M"),
+                       ("log.vnicd error", "log: vnicd = error"), ("a.weight 2", None),
+                       ("vnicd.log_level notice", None), ("a.weight 3", "face a: weight = 3"),
+                       ("vnicd.log_level warning", "vnicd: log_level = warning"), ("a.weight 1", None)):
+        assert d.ask("set " + line) == {"status": "SUCCESS"}, line
+        lines = [l for l in open(WORK + "/err") if "set by user" in l]
+        if said is not None:
+            expected.append("vnicd: %s from now on, set by user %d\n" % (said, os.getuid()))
+        assert lines == expected, lines
     share = d.query("share,a")
     assert share["weight"] == 1 and share["cancel_limit"] == 5, share
     d.account()
