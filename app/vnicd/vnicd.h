@@ -30,7 +30,8 @@ struct vnicd_adapter {
 	bool receives; /* its port is polled */
 	uint16_t nb_shares; /* adapters that its port has tx queues for */
 	bool leaves; /* for good: no lcore is to poll it, as of a face */
-	enum vnic_state told; /* its operator */
+	enum vnic_state told; /* its operator, like the next */
+	uint64_t hung;
 };
 
 struct vnicd_face {
@@ -132,7 +133,7 @@ void vnicd_links_pass(struct vnicd *d);
 /* A line for each face whose MTU its adapter does not take. */
 void vnicd_links_compare(const struct vnicd *d);
 
-/* states.c: a line for each adapter that has come to another state. */
+/* states.c: a line for each adapter that has come to another state, or has reset itself. */
 void vnicd_states_tell(struct vnicd *d);
 
 /* lcores.c */

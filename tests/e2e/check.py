@@ -842,24 +842,31 @@ def case_levels():
 
 
 def case_states():
-    """One line for each state that an adapter comes to, and what goes on from there."""
+    """One line for each state that an adapter comes to, and what goes on from there; one for each reset of its
+    own, and for a port that has gone."""
+    library = os.environ.get("GONE_LIB")
+    if library is None:
+        skip("GONE_LIB is not set; it names gone.c's library, by which ports go")
     machine()
     control = WORK + "/control"
     with open(CONFIG, "w") as f:
-        f.write("[vnicd]\nlog_level = info\ncontrol = %s\n" % control + NULLS)
+        f.write("[vnicd]\nlog_level = info\ncontrol = %s\n" % control + NULLS +
+                "adapter = a\n[adapter full]\nport = net_ring0\nhang_s = 1\n"
+                "[face g]\nport = net_null2\nadapter = full\nreceive = no\n")
     p = subprocess.Popen([VNICD, "--no-pci", "--no-huge", "-m", "128", "--file-prefix", PREFIX, "--", "-c", CONFIG], cwd=WORK,
-                         stdout=subprocess.DEVNULL, stderr=open(WORK + "/err", "w"))
+                         stdout=subprocess.DEVNULL, stderr=open(WORK + "/err", "w"),
+                         env=dict(os.environ, LD_PRELOAD=library, GONE=WORK + "/gone"))
     started.append(p)
 
-    def until(n, last):
+    def until(n, last, of="a: "):
         deadline = time.time() + 60
         while True:
-            lines = [x for x in open(WORK + "/err").read().splitlines() if x.startswith("vnicd: adapter a: ")]
+            lines = [x for x in open(WORK + "/err").read().splitlines() if x.startswith("vnicd: adapter " + of)]
             if len(lines) >= n:
                 break
             assert p.poll() is None and time.time() < deadline, lines
             time.sleep(0.05)
-        assert len(lines) == n and lines[-1] == "vnicd: adapter a: " + last, lines
+        assert lines[n - 1] == "vnicd: adapter " + of + last, lines
 
     until(1, "Running")
     with socket.socket(socket.AF_UNIX) as s:
@@ -870,6 +877,14 @@ def case_states():
             s.sendall(word.encode() + b" a\n")
             answers.readline()
             until(n + 2, last)
+        # the rest is told at the level that it has by itself
+        for line in (b"set log.vnicd notice\n", b"start a\n"):
+            s.sendall(line)
+            assert '"SUCCESS"' in answers.readline()
+        until(1, "took nothing for hang_s = 1: what was queued was taken back, and it was reset; see to who reads "
+              "there, or give it a longer hang_s", "full: its port ")
+        open(WORK + "/gone", "w").close()
+        until(5, "Halted: its port has gone; bring its device back, then start, or start vnicd again")
     p.send_signal(signal.SIGINT)
     assert p.wait(60) == 0
 
