@@ -225,8 +225,8 @@ int vnicd_adapter_create(struct vnicd *d, uint32_t i)
 			    cure(rte_errno));
 	status = vnic_adapter_up(d->adapter[i].adapter);
 	if (status != VNIC_STATUS_SUCCESS)
-		return fail(d, "%s: adapter %s: does not start: %s", d->conf.path, a->name,
-			    vnic_status_name(status));
+		return fail(d, "%s: adapter %s: does not start: %s; see to its port, then start vnicd again",
+			    d->conf.path, a->name, vnic_status_name(status));
 	if (vnic_adapter_in_flight(d->adapter[i].adapter) == VNIC_IN_FLIGHT_UNKNOWN)
 		say(SAY_WARNING, "adapter %s: in_flight = %u is not enforced: the port does not tell what it "
 		    "holds; set its queue size in its devargs", a->name, conf.in_flight);

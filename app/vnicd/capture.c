@@ -431,7 +431,7 @@ void vnicd_capture_close(struct vnicd *d)
 	memcpy(path, c->path, sizeof(path));
 	if (on && !finish(d, c) && leave(c)) {
 		say(SAY_ERROR, "capture %s: its last packets are not in it: the disk hangs, or is too slow; see to "
-		    "the disk", path);
+		    "it, or name a file on another", path);
 		return;
 	}
 	if (on && !c->ending)

@@ -235,6 +235,8 @@ int check_main(int eal_argc, char **eal_argv, int argc, char **argv)
 	struct conf *conf = calloc(1, sizeof(*conf));
 	bool good = c != NULL && conf != NULL;
 
+	if (!good)
+		say(SAY_ERROR, "no memory; end some programs");
 	sort_words(&a, argc, argv);
 	if (good && a.nb_files == 0)
 		good = check_one(c, conf, &a, NULL, eal_argc, eal_argv);

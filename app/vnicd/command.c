@@ -106,8 +106,8 @@ static int read_flow(struct order *o, const struct vnicd_face *face, struct word
 		return -1;
 	}
 	if (o->argument == 0) {
-		snprintf(why, len, "%s: no rule of face %s applies to this flow: it has no id to cancel by",
-			 o->command->name, face->conf->name);
+		snprintf(why, len, "%s: no rule of face %s applies to this flow: it has no id to cancel by; "
+			 "ids %s tells its rules", o->command->name, face->conf->name, face->conf->name);
 		return -1;
 	}
 	o->code = VNIC_CONTROL_CANCEL;
@@ -145,7 +145,8 @@ static int read_target(struct vnicd *d, struct order *o, struct words *w, char *
 	if (words_take(w, "face")) {
 		face = flow_face(d, w->now);
 		if (face == NULL || d->adapter[face->conf->adapter_index].adapter != o->adapter) {
-			snprintf(why, len, "%s: adapter %s has no such face", o->command->name, o->name);
+			snprintf(why, len, "%s: adapter %s has no such face; faces %s names them", o->command->name, o->name,
+				 o->name);
 			return -1;
 		}
 		words_next(w);

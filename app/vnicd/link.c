@@ -56,9 +56,10 @@ void vnicd_links_pass(struct vnicd *d)
 			continue;
 		f->link_down = !up;
 		rc = set_link(f->port, up);
-		say_often(&lines, SAY_NOTICE, "adapter %s: link %s; face %s %s", a->conf->name,
+		say_often(&lines, SAY_NOTICE, "adapter %s: link %s; face %s %s%s", a->conf->name,
 			  up ? "up" : "down", f->conf->name,
-			  rc == 0 ? "was told" : "cannot be told: no link of its own is within reach");
+			  rc == 0 ? "was told" : "cannot be told: no link of its own is within reach",
+			  up ? "" : "; what is sent comes back until the link is up: see to its other end");
 	}
 }
 

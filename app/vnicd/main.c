@@ -178,8 +178,10 @@ int main(int argc, char **argv)
 	struct vnicd *d = calloc(1, sizeof(*d));
 	char *given[argc + 1]; /* EAL writes into argv */
 
-	if (d == NULL)
+	if (d == NULL) {
+		say(SAY_ERROR, "no memory; end some programs");
 		return EXIT_FAILURE;
+	}
 	argv[skip] = argv[0];
 	memcpy(given, argv, ((size_t)argc + 1) * sizeof(*given));
 	d->argc = argc - skip;

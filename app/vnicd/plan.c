@@ -45,7 +45,7 @@ int vnicd_plan_create(struct vnicd *d)
 		return 0;
 	p = calloc(1, sizeof(*p));
 	if (p == NULL) {
-		snprintf(d->why, sizeof(d->why), "plan: no memory");
+		snprintf(d->why, sizeof(d->why), "plan: no memory; end some programs");
 		return -1;
 	}
 	d->plan = p;

@@ -225,7 +225,7 @@ static void log_types(struct vnicd *d, struct words *w, struct answer *a)
 
 	(void)d;
 	if (f == NULL) {
-		answer_error(a, "log: no memory");
+		answer_error(a, "log: no memory; end some programs");
 		answer_error_busy(a);
 		return;
 	}

@@ -123,7 +123,7 @@ static struct vnic_histogram *make_histogram(struct answer *a)
 
 	if (h != NULL)
 		return h;
-	answer_error(a, "no memory for a histogram");
+	answer_error(a, "no memory for a histogram; end some programs");
 	answer_error_busy(a);
 	return NULL;
 }

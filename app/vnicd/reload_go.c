@@ -16,6 +16,7 @@
 #define NAP_NS 200000
 
 static struct say_kind removals, returns;
+
 /* ---- what goes is emptied ---- */
 
 /* While something is waited for, all is served as ever. */
@@ -66,7 +67,7 @@ static void take_back(struct reload *r, const struct vnicd_face *f)
 	while (vnic_ticket_verdict(r->ticket, &verdict) != 0)
 		attend(r->d);
 	say_often(&returns, SAY_WARNING, "face %s: %" PRIu64 " queued packets were taken back, drain_ms = %" PRIu64
-		  " was not enough for them", f->conf->name, verdict.aborted.packets, r->d->conf.global.drain_ms);
+		  " was not enough for them; raise it before the next reload", f->conf->name, verdict.aborted.packets, r->d->conf.global.drain_ms);
 }
 
 static void set_receive(const struct reload *r, bool on)

@@ -99,7 +99,7 @@ static void operate(struct vnicd *d, const struct command *command, char *words,
 	r = vnic_request_create(d->control);
 	if (r == NULL) {
 		waits_no_more(&order);
-		answer_error(a, "no memory for a request");
+		answer_error(a, "no memory for a request; end some programs");
 		return;
 	}
 	command_issue(&order, r);
@@ -138,7 +138,7 @@ static int run(const char *path, const char *params, struct rte_tel_data *data)
 	look();
 	d = atomic_load(&daemon_now);
 	if (params != NULL && strlen(params) >= sizeof(copy))
-		answer_error(&a, "parameters too long");
+		answer_error(&a, "the parameters have at most %d characters", PARAM_MAX - 1);
 	else if (d == NULL)
 		answer_error(&a, "vnicd is ending");
 	else

@@ -236,7 +236,8 @@ def case_link():
     face_link(tap + "g", True)
     t = d.end()["a"]
     said = open(WORK + "/err").read()
-    for line in ("adapter a: link down; face g was told", "adapter a: link up; face g was told",
+    for line in ("adapter a: link down; face g was told; what is sent comes back until the link is up: see to",
+                 "adapter a: link up; face g was told",
                  "link down; face f cannot be told"):
         assert line in said, said
     assert "face g: its link" not in said, said  # its peer is there
@@ -436,7 +437,8 @@ def case_share():
 def case_ids_refused():
     """Questions that have no answer and rules that cannot be: one line each."""
     d = Daemon(SLOW + "adapter = a\n[adapter b]\nport = net_null2\npackets_per_s = 10\n"
-               "[face g]\nport = net_null3\nadapter = b\n[face h]\nport = net_null4\nadapter = b\n")
+               "[face g]\nport = net_null3\nadapter = b\nreceive = no\nid = vlan\n"
+               "[face h]\nport = net_null4\nadapter = b\n")
     c = Client()
     good = "udp 10.0.0.1 1 10.0.0.2 2"
     for line, why in {
@@ -450,8 +452,10 @@ def case_ids_refused():
             "id f udp 10.0.0.1 1 10.0.0.2": "SPORT and DPORT are", "id f %s vlan" % good: "vlan is 1..4095",
             "id f %s vlan 4096" % good: "vlan is 1..4095", "id f %s dscp 64" % good: "dscp is 0..63",
             "id f %s label 5" % good: "IPv4 has no label", "id f %s more" % good: "too many words",
-            "id f %s 5000" % good: "too many words", "cancel a": "ID is a number", "cancel a face": "has no such face",
-            "cancel a face g": "adapter a has no such face", "cancel b flow " + good: "has several faces",
+            "id f %s 5000" % good: "too many words", "cancel a": "ID is a number", "cancel a face": "has no such face; faces a names them",
+            "cancel a face g": "adapter a has no such face", "receive g": "face g does not receive; it does with receive = yes",
+            "cancel b face g flow " + good: "no rule of face g applies to this flow: it has no id to cancel by; ids g tells its rules",
+            "cancel b flow " + good: "has several faces",
             "cancel a flow": "PROTO is tcp", "cancel a flow %s 0" % good: "TIMEOUT_MS is a number",
             "cancel a flow %s 1 2" % good: "too many words", "cancel_face": "no such face; faces names them, then cancel_face FACE",
             "cancel_face a": "no such face", "cancel_face f x": "TIMEOUT_MS", "cancel_flow f": "PROTO is tcp"}.items():

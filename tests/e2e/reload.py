@@ -308,7 +308,7 @@ def case_adapters():
     d.reload(base + slow, changed=1, added=2, head="drain_ms = 200\n")
     until(lambda: d.query("stats,c")["queued_packets"] > 4000 and d.sent("c") > 0, "no traffic", alive=[d.process])
     d.reload(base, removed=2, head="drain_ms = 200\n")
-    assert re.search("face fc: [1-9][0-9]{3} queued packets were taken back", words())
+    assert re.search("face fc: [1-9][0-9]{3} queued packets were taken back, drain_ms = 200 .*; raise it", words())
     assert d.ask("set wire.packets_per_s 0") == {"status": "SUCCESS"}
     until(lambda: d.query("share,one")["sent"] == n, "not all were sent", alive=[d.process])
     out = d.stop()
