@@ -49,6 +49,19 @@ struct vnicd_capture {
 	_Atomic bool finished;  /* release: the file is closed */
 };
 
+/* What is told of it. */
+struct seen {
+	const char *now;
+	char path[CAPTURE_PATH];
+	struct vnic_capture_stats stats;
+	uint64_t bytes;
+	int error;
+};
+
+/* For telemetry's threads; the main thread, which changes what a capture is, looks itself. */
+static struct seen shown = {.now = "off"};
+static pthread_mutex_t shown_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static int error_of(const struct vnicd_capture *c)
 {
 	return atomic_load_explicit(&c->error, memory_order_relaxed);
@@ -404,10 +417,41 @@ int capture_stop(struct vnicd *d, char *why, size_t len)
 	return -EIO;
 }
 
+/* What it is now, or was last. */
+static void look(const struct vnicd_capture *c, struct seen *s)
+{
+	*s = (struct seen){.now = "off"};
+	if (c == NULL || c->path[0] == '\0')
+		return;
+	memcpy(s->path, c->path, sizeof(s->path));
+	s->error = error_of(c);
+	s->bytes = atomic_load_explicit(&c->bytes, memory_order_relaxed);
+	s->stats = c->last;
+	if (c->capture != NULL) {
+		vnic_capture_stats_get(c->capture, &s->stats);
+		s->now = c->ending ? "ending" : "on";
+	} else if (s->error != 0) {
+		s->now = "failed";
+	}
+}
+
+/* Who asks by telemetry may hold it; then the next time. */
+static void show_others(const struct vnicd_capture *c)
+{
+	struct seen s;
+
+	look(c, &s);
+	if (pthread_mutex_trylock(&shown_lock) != 0)
+		return;
+	shown = s;
+	pthread_mutex_unlock(&shown_lock);
+}
+
 void vnicd_capture_poll(struct vnicd *d)
 {
 	struct vnicd_capture *c = d->capture;
 
+	show_others(c);
 	if (c == NULL || c->capture == NULL)
 		return;
 	if (error_of(c) != 0 && !c->ending) {
@@ -443,30 +487,27 @@ void vnicd_capture_close(struct vnicd *d)
 
 void capture_status(struct vnicd *d, struct answer *a)
 {
-	struct vnicd_capture *c = d->capture;
-	struct vnic_capture_stats s;
-	const char *now;
+	struct seen s;
 
-	answer_begin(a, ANSWER_DICT, NULL);
-	if (c == NULL || c->path[0] == '\0') {
-		answer_text(a, "capture", "off");
-		return;
-	}
-	if (c->capture != NULL) {
-		vnic_capture_stats_get(c->capture, &s);
-		now = c->ending ? "ending" : "on";
+	if (rte_lcore_id() == rte_get_main_lcore()) {
+		look(d->capture, &s);
 	} else {
-		s = c->last;
-		now = error_of(c) != 0 ? "failed" : "off";
+		pthread_mutex_lock(&shown_lock);
+		s = shown;
+		pthread_mutex_unlock(&shown_lock);
 	}
-	answer_text(a, "capture", now);
-	answer_text(a, "file", c->path);
-	answer_u64(a, "captured", s.captured);
-	answer_u64(a, "lost", s.lost);
-	answer_u64(a, "written", s.written);
-	answer_u64(a, "bytes", atomic_load_explicit(&c->bytes, memory_order_relaxed));
-	if (error_of(c) != 0)
-		answer_text(a, "reason", strerror(error_of(c)));
+	answer_begin(a, ANSWER_DICT, NULL);
+	answer_text(a, "capture", s.now);
+	if (s.path[0] != '\0')
+		answer_text(a, "file", s.path);
+	answer_u64(a, "captured", s.stats.captured);
+	answer_u64(a, "lost", s.stats.lost);
+	answer_u64(a, "written", s.stats.written);
+	answer_u64(a, "bytes", s.bytes);
+	answer_u64(a, "spare", s.stats.spare);
+	answer_u64(a, "buffers", s.stats.nb_packets);
+	if (s.error != 0)
+		answer_text(a, "reason", strerror(s.error));
 }
 
 static int read_start(struct vnicd *d, struct words *w, char *why, size_t len)
@@ -504,8 +545,6 @@ int capture_ask(struct vnicd *d, struct words *w, struct answer *a, char *why, s
 		rc = read_start(d, w, why, len);
 	else if (words_take(w, "stop"))
 		rc = w->now == NULL ? capture_stop(d, why, len) : -EINVAL;
-	else if (words_take(w, "status"))
-		rc = w->now == NULL ? 0 : -EINVAL;
 	if (rc == 0)
 		capture_status(d, a);
 	return rc;

@@ -25,10 +25,10 @@ int capture_start(struct vnicd *d, const char *path, const char *adapter, uint32
 /* End it, and wait for a while until all is in the file. 0, or one line in `why` and -ENOENT if none
  * is on, -EBUSY while it is written still, -EIO if its end is missing. */
 int capture_stop(struct vnicd *d, char *why, size_t len);
-/* About the capture that is on, else about the last. */
+/* Any thread: about the capture that is on, else about the last. */
 void capture_status(struct vnicd *d, struct answer *answer);
 
-/* A control line, CAPTURE_WORDS: 0 and its answer, or the cause in `why` and an error as above; -EINVAL
+/* A control line, CAPTURE_WORDS but status: 0 and its answer, or the cause in `why` and an error as above; -EINVAL
  * for other words. */
 int capture_ask(struct vnicd *d, struct words *words, struct answer *answer, char *why, size_t len);
 

@@ -155,6 +155,12 @@ static void capture(struct vnicd *d, struct words *w, struct answer *a)
 		answer_error_failed(a);
 }
 
+static void status_of_capture(struct vnicd *d, struct words *w, struct answer *a)
+{
+	(void)w;
+	capture_status(d, a);
+}
+
 /* SECTION.KEY VALUE, where SECTION may have two words */
 static void set(struct vnicd *d, struct words *w, struct answer *a)
 {
@@ -276,14 +282,30 @@ const struct query queries[] = {
 	{"id", "FACE " FLOW_WORDS, "Cancel id of a flow", query_id},
 	{"log", "[PART]", "Log types with PART in them, and their levels", log_types},
 	{"capture", CAPTURE_WORDS, "Packets sent and taken back into a file", capture, true},
+	{"capture_status", NULL, "The capture that is on, else the last: its file, its counts", status_of_capture},
 	{"set", "SECTION.KEY VALUE", "Another value of an option from now on", set, true},
 	{"reload", NULL, "Read the configuration again, and become what it says", reload, true},
 	{"help", NULL, "What can be asked", help},
 };
 const size_t nb_queries = sizeof(queries) / sizeof(queries[0]);
 
-const struct query *query_find(const char *name)
+/* Is `word` the first of these? Then what follows it, else NULL. */
+static char *after(char *words, const char *word)
 {
+	char *at = words + strspn(words, " \t,");
+	size_t n = strcspn(at, " \t,");
+
+	return strlen(word) == n && memcmp(at, word, n) == 0 ? at + n : NULL;
+}
+
+const struct query *query_find(const char *name, char **words)
+{
+	char *rest = strcmp(name, "capture") == 0 ? after(*words, "status") : NULL;
+
+	if (rest != NULL) {
+		name = "capture_status";
+		*words = rest;
+	}
 	for (size_t i = 0; i < nb_queries; i++)
 		if (strcmp(queries[i].name, name) == 0)
 			return &queries[i];

@@ -26,7 +26,9 @@ struct query {
 extern const struct query queries[];
 extern const size_t nb_queries;
 
-const struct query *query_find(const char *name);
+/* The one of this name and, of "capture status", which changes nothing, the word after it, that `words` then has
+ * no more; NULL: none. */
+const struct query *query_find(const char *name, char **words);
 /* Answer it, or say what is wrong with the words after its name, separated by blanks or commas;
  * `words` is cut into pieces. The answer is fresh, and has not ended then. */
 void query_run(struct vnicd *d, const struct query *query, char *words, struct answer *answer);

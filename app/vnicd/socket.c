@@ -181,7 +181,7 @@ static void begin(struct vnicd *d, struct socket_client *c, char *line)
 
 	if (*words != '\0')
 		*words++ = '\0';
-	query = query_find(line);
+	query = query_find(line, &words);
 	command = command_find(line);
 	if (query != NULL) {
 		ask_or_wait(d, c, query, words);

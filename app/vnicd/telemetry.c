@@ -116,7 +116,7 @@ static void operate(struct vnicd *d, const struct command *command, char *words,
 
 static void run_in(struct vnicd *d, const char *name, char *words, struct answer *a)
 {
-	const struct query *query = query_find(name);
+	const struct query *query = query_find(name, &words);
 	const struct command *command = command_find(name);
 
 	if (query != NULL && !query->changes)

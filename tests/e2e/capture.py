@@ -201,7 +201,9 @@ def case_refused():
         assert answer.get("kind") == (None if words else "failed"), (line, answer)
         assert not os.path.exists(FILE), line
     assert open(WORK + "/letter").read() == "not a capture"
-    assert d.ask("capture status") == {"capture": "off"}
+    status = dict.fromkeys(("captured", "lost", "written", "bytes", "spare", "buffers"), 0)
+    assert d.ask("capture status") == d.query("capture_status") == {"capture": "off", **status}
+    assert "too many words" in d.ask("capture status now")["error"]
     d.ask("capture start " + FILE)
     assert "one is on" in d.ask("capture start %s/b" % WORK)["error"] and not os.path.exists(WORK + "/b")
     assert d.ask("capture stop")["written"] == counted(FILE)

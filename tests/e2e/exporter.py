@@ -129,16 +129,18 @@ def case_values():
     _, url = start()
     until(lambda: d.query("stats,a")["aborted_packets"] > 0, "nothing is cancelled")
     assert d.ask("pause a")["status"] == d.ask("pause b")["status"] == "SUCCESS"
+    assert d.ask("capture start %s/x.pcapng" % WORK)["capture"] == "on"
     d.ask("stop a"), d.ask("stop b")  # the plan finds nothing any more, and what the faces get comes back at once
     exporter, asked = load(), set()
     low, (values, kinds), high = {}, (None, None), {}
     owners = {q: ("a", "b") for q in exporter.OF_ADAPTERS}
+    owners.update({q: ("",) for q in exporter.OF_VNICD})
     owners.update({q: ("f", "g") if q == "receive" else ("f", "g", "h") for q in exporter.OF_FACES})
     faces = {f: a for a in d.query("list") for f in d.query("faces," + a)}
     assert faces == {"f": "a", "g": "a", "h": "b"}, faces
 
     def all_of():
-        return {(q, o): d.query("%s,%s" % (q, o)) for q in owners for o in owners[q]}
+        return {(q, o): d.query(q + (o and "," + o)) for q in owners for o in owners[q]}
     low = all_of()
     values, kinds = parse(get(url))
     high = all_of()
@@ -150,7 +152,8 @@ def case_values():
             asked.add(m)
             if m.name is None:
                 continue
-            labels = {"adapter": owner} if owner in "ab" else {"adapter": faces[owner], "face": owner}
+            labels = {} if owner == "" else {"adapter": owner} if owner in "ab" else \
+                {"adapter": faces[owner], "face": owner}
             labels.update(m.labels)
             if rule:
                 labels["rule"] = rule
@@ -170,6 +173,8 @@ def case_values():
         for phase in exporter.PHASES:
             histogram_is(exporter, values, d.query("histogram,%s,%s" % (adapter, phase)), adapter=adapter, phase=phase)
     never = {m for m in exporter.TABLE if m.query not in exporter.OF_PHASES} - asked
+    never.remove(exporter.find("capture_status", "reason")[0])
+    assert value(values, "capture_state", capture="on") == 1 and value(values, "captured_packets_total") > 0
     assert not never, [(m.query, m.key) for m in never]
     print("%d values of %d metrics compared" % (compared, len(kinds)))
     for adapter in "ab":
