@@ -440,6 +440,15 @@ def case_interrupt():
 
 # ---- roles ----
 
+def as_reader(lines):
+    """The answers to these, written by another user."""
+    said = must("setpriv", "--reuid", str(NOBODY), "--clear-groups", sys.executable, "-c",
+                "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(%r)\nf = s.makefile('rw')\n"
+                "for line in sys.argv[1:]:\n print(line, file=f, flush=True)\n sys.stdout.write(f.readline())" % CONTROL,
+                *lines)
+    return [json.loads(x) for x in said.splitlines()]
+
+
 def case_roles():
     """Who may ask, who may change, who may nothing; and lists that are wrong."""
     if os.getuid() != 0 or shutil.which("setpriv") is None:
@@ -452,11 +461,30 @@ def case_roles():
     assert os.stat(CONTROL).st_mode & 0o777 == 0o666
     assert "a" in ask("list", user=NOBODY, code=0) and "queued" in ask("stats", user=NOBODY, code=0)
     ask("top", "--count", "1", "--interval", "0.1", user=NOBODY, code=0)
+    assert re.search("(?m)^capture +off$", ask("capture", "status", user=NOBODY, code=0))
     for words in (("pause", "a"), ("cancel", "a", "7"), ("drain", "a"), ("cancel", "--face", "f"), ("stop", "a")):
         assert "you may ask, not change: control_operators does not name user %d" % NOBODY in ask(
             *words, user=NOBODY, code=4)
+    help = d.ask("help")["help"]
+    asks = ("list faces show state stats xstats latency histogram receive share peer ids id log capture_status "
+            "help").split()
+    changes = [line.split()[0].rstrip(":") for line in help if line.split()[0].rstrip(":") not in asks]
+    assert {"set", "reload", "capture", "start", "remove", "cancel_flow"} < set(changes) and len(changes) > 15, changes
+    lines = ["set a.packets_per_s 77", "set log.vnicd debug", "capture start %s/r" % WORK] + changes
+    for line, answer in zip(lines, as_reader(lines)):
+        assert answer.get("needs") == "operator" and "you may ask, not change" in answer["error"], (line, answer)
+    for answer in as_reader(asks):
+        assert "needs" not in answer, answer
     assert "neither control_operators nor control_readers names user %d" % OTHER in ask("list", user=OTHER, code=4)
-    assert d.ask("state a")["state"] == "Running" and d.ask("pause a")["status"] == "SUCCESS"
+    assert d.ask("state a")["state"] == "Running" and d.ask("show a")["packets_per_s"] == 10
+    assert d.ask("log vnicd") == {"log": ["vnicd notice"]} and not os.path.exists(WORK + "/r")
+    d.query("list")
+    d.telemetry.send(b"/")
+    offered = set(json.loads(d.telemetry.recv(65536))["/"])
+    assert "/vnic/capture_status" in offered, offered
+    assert not offered & {"/vnic/set", "/vnic/reload", "/vnic/capture"}, offered
+    assert d.query("set,a.packets_per_s 77") == d.query("capture,stop") == d.query("reload") is None
+    assert d.ask("pause a")["status"] == "SUCCESS"
     # readers cannot take every place
     many = [subprocess.Popen(["setpriv", "--reuid", str(NOBODY), "--clear-groups", sys.executable, "-c",
                               "import socket, time\nkeep = []\nfor _ in range(20):\n s = socket.socket(socket.AF_UNIX)\n"
