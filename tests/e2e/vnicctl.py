@@ -423,19 +423,47 @@ def case_capture():
         assert ("capture stop" in said) == (then is None), (then, said)
 
 
-def case_interrupt():
-    """Ctrl-C of a drain that pends: cancelled in the daemon, and said."""
-    d = Daemon(SLOW)
-    assert os.stat(CONTROL).st_mode & 0o777 == 0o600
-    p = subprocess.Popen([CTL, "drain", "a"], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def interrupted(words, ready):
+    """What vnicctl says when Ctrl-C comes as soon as it is ready."""
+    p = subprocess.Popen([CTL, *words], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     hosts.started.append(p)
-    until(lambda: d.ask("state a")["operations"] == 1, "the drain does not pend")
+    ready()
     p.send_signal(signal.SIGINT)
     out, err = p.communicate(timeout=20)
-    assert p.returncode == 130 and out == "" and err == "vnicctl: interrupted: vnicd cancels the drain of a\n", (
-        p.returncode, out, err)
-    until(lambda: d.ask("state a")["operations"] == 0, "the drain survives")
+    assert p.returncode == 130 and out == "", (words, p.returncode, out, err)
+    return err
+
+
+def case_interrupt():
+    """Ctrl-C of what pends: cancelled in the daemon, or not, and which is said."""
+    d = Daemon(SLOW)
+    assert os.stat(CONTROL).st_mode & 0o777 == 0o600
+    operations = lambda n: until(lambda: d.ask("state a")["operations"] == n, "%d operations are not pending" % n)
+    for words, what in (("drain", "a"), "drain of a"), (("ask", "link a down 60000"), "link a"):
+        assert interrupted(words, lambda: operations(1)) == "vnicctl: interrupted: vnicd cancels the %s\n" % what
+        operations(0)
+    # mostly it sleeps between two cancels, and when not says that the one is cancelled
+    for turn in range(10):
+        cancels = d.ask("stats a")["cancels_unknown"]
+        err = interrupted(("cancel", "a", "0x9999", "--wait", "60"),
+                          lambda: until(lambda: d.ask("stats a")["cancels_unknown"] > cancels + 1, "it does not wait"))
+        if err != "vnicctl: interrupted: vnicd cancels the cancel\n":
+            break
+    assert err == "vnicctl: interrupted: nothing of it was queued so far\n", err
     d.stop()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(CONTROL)
+        s.listen()
+        for words in ("reload",), ("set", "a.weight", "2"), ("ask", "reload"):
+            there = []
+
+            def reads():
+                there.append(s.accept()[0])
+                assert there[0].recv(256)
+            what = words[-1] if words[0] == "ask" else words[0]
+            assert interrupted(words, reads) == (
+                "vnicctl: interrupted: the %s goes on, and vnicd's log tells how it ends\n" % what)
+            there[0].close()
 
 
 # ---- roles ----
