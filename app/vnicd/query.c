@@ -68,6 +68,11 @@ static void say_options(struct answer *a, const struct conf_kind *kind, const vo
 		case CONF_TYPE_U64: answer_u64(a, o->key, *(const uint64_t *)at); break;
 		}
 	}
+	answer_inner(a, ANSWER_TEXTS, "can_be_set");
+	for (uint32_t i = 0; i < kind->nb_options; i++)
+		if (change_is_live((int)(kind - conf_kinds), kind->options[i].key))
+			answer_text(a, NULL, kind->options[i].key);
+	answer_inner_end(a);
 }
 
 static void show_adapter(const struct vnicd *d, const struct vnicd_adapter *found, struct answer *a)

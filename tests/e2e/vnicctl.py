@@ -687,6 +687,12 @@ def case_completion():
     assert completes("latency", "--of", "w") == ["walk"] and completes("list", "f") == ["faces"]
     assert completes("capture", "/tmp/x", "") == ["wire", "idle"] and "peer" in completes("ask", "p")
     assert completes("--socket", CONTROL, "stats", "an", env=nowhere) == ["an-other_1"]
+    paces = ["wire.packets_per_s", "wire.bits_per_s", "wire.burst_packets"]
+    assert completes("set", "w") == completes("set", "adapter", "w") == paces and completes("set", "face", "w") == []
+    assert completes("set", "f0.") == ["f0.weight", "f0.limit", "f0.cancel_limit"]
+    assert completes("set", "vnicd.lo") == ["vnicd.log_level"] and completes("set", "f0.limit", "") == []
+    assert completes("log", "vni") == ["vnicd"] and completes("log", "vnicd", "w") == ["warning"]
+    assert completes("log", "vnicd", "warning", "") == completes("set", "", env=nowhere) == []
     assert completes("bogus", "") == [] and completes("--j") == ["--json"]
     d.stop()
 
