@@ -198,7 +198,14 @@ def case_live():
     ctl("set", "wire.packets_per_s", "many", code=2)
     assert ctl("log", "lib.eal", "debug") == "log.lib.eal = debug\n" and of_json("log", "lib.eal")["lib.eal"] == "debug"
     ctl("log", "lib.eal", "loud", code=2)
+    # a level counts at once, by either name
+    said = lambda: open(WORK + "/err").read()
+    assert ctl("log", "vnicd", "info") and d.ask("pause wire")["status"] == "SUCCESS"
+    until(lambda: "adapter wire: Paused" in said(), "the level is not info")
+    assert ctl("set", "vnicd.log_level", "notice") and d.ask("restart wire")["status"] == "SUCCESS"
     assert of_json("reload")["status"] == "SUCCESS" and of_json("show", "wire")["packets_per_s"] == 10000
+    until(lambda: "reload of" in said(), "the level is not notice")
+    assert "adapter wire: Running" not in said()
     path = WORK + "/x.pcapng"
     assert of_json("capture", "start", path, "wire", "--snaplen", "64")["capture"] == "on"
     until(lambda: of_json("capture", "status")["captured"] > 0, "nothing is captured")
@@ -233,6 +240,7 @@ def case_refused():
     says("no adapter or face 'f1' here; did you mean f0", "show", "f1")
     says("no face 'x' here; there is f0, an-other_1", "cancel", "--face", "x")
     says("name an adapter: wire, idle", "pause")
+    says("a face has no --watch; see vnicctl top", "stats", "f0", "--watch")
     says("'0' is not a number of seconds from 0.001 to 3600", "drain", "wire", "--timeout", "0")
     says("ID is a number from 1", "cancel", "wire", "nothing")
     says("SPORT and DPORT", "cancel", "wire", "--flow", "udp", "10.0.0.1", "1", "10.0.0.2", "99999")
