@@ -27,7 +27,7 @@
 
 #define BURST_DEFAULT 32
 #define COMPLETIONS_BURST 64
-#define STALLS_PER_S 10 /* how often a port that takes nothing is asked for its link */
+#define STALLS_PER_S 10 /* how often it is asked whether the link of a port that takes nothing is up */
 
 enum {
 	F_RECEIVED,
@@ -41,6 +41,8 @@ enum {
 	F_MATCHES, /* of each rule, and of none */
 	F_COUNTS = F_MATCHES + VNIC__MATCHES
 };
+/* What it was told of its port's link. */
+enum { LINK_UNTOLD, LINK_DOWN, LINK_UP };
 enum { U_INDICATED, U_DELIVERED, U_DROPPED, U_HELD, U_COUNTS };
 
 struct vnic_face {
@@ -57,6 +59,7 @@ struct vnic_face {
 	uint32_t longest; /* above it the port's driver cuts frames off, 0: it does not */
 	bool direct;      /* its poller is the adapter's */
 	_Atomic bool receive;
+	_Atomic uint8_t link; /* any thread; relaxed: a look, nothing goes by it */
 	struct vnic__hold hold;
 	struct vnic__hook hook;
 	_Atomic uint64_t count[F_COUNTS]; /* one writer, read relaxed */
@@ -234,11 +237,20 @@ static void drop_received(struct vnic_face *f)
 		drop_held(f);
 }
 
+static bool link_up(const struct vnic_face *f)
+{
+	uint8_t told = atomic_load_explicit(&f->link, memory_order_relaxed);
+	struct rte_eth_link now;
+
+	if (told != LINK_UNTOLD)
+		return told == LINK_UP;
+	return rte_eth_link_get_nowait(f->port, &now) != 0 || now.link_status == RTE_ETH_LINK_UP;
+}
+
 /* The port takes nothing. Is that for long? Then nobody may be there. */
 static void stalled(struct vnic_face *f)
 {
 	uint64_t now = rte_rdtsc();
-	struct rte_eth_link link;
 
 	if (vnic_adapter_gate(f->adapter) != VNIC_STATUS_SUCCESS) {
 		drop_held(f); /* a pause waits for it */
@@ -249,9 +261,8 @@ static void stalled(struct vnic_face *f)
 	if (now - f->stall_tsc < rte_get_tsc_hz() / STALLS_PER_S)
 		return;
 	f->stall_tsc = now;
-	if (rte_eth_link_get_nowait(f->port, &link) != 0 || link.link_status == RTE_ETH_LINK_UP)
-		return;
-	drop_received(f);
+	if (!link_up(f))
+		drop_received(f);
 }
 
 static uint32_t deliver(struct vnic_face *f)
@@ -557,6 +568,11 @@ bool vnic_face_held(const struct vnic_face *f)
 void vnic_face_release(struct vnic_face *f)
 {
 	vnic__hold_end(&f->hold);
+}
+
+void vnic_face_tell_link(struct vnic_face *f, bool up)
+{
+	atomic_store_explicit(&f->link, up ? LINK_UP : LINK_DOWN, memory_order_relaxed);
 }
 
 void vnic_face_stats_get(const struct vnic_face *f, struct vnic_face_stats *st)

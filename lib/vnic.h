@@ -977,6 +977,10 @@ void vnic_face_hold(struct vnic_face *face);
 bool vnic_face_held(const struct vnic_face *face);
 /* any */
 void vnic_face_release(struct vnic_face *face);
+/* any: its port's link, at first and again whenever it may have changed: as often as one looks. The
+ * poller needs it while the port takes nothing of what was received, and asks the driver itself, ten
+ * times a second, if nobody ever tells it: with some drivers a system call. */
+void vnic_face_tell_link(struct vnic_face *face, bool up);
 /* any: counts that may be a burst apart while the face is polled. */
 void vnic_face_stats_get(const struct vnic_face *face, struct vnic_face_stats *stats);
 /* any: the cancel id that the face gives such a packet, 0 if it is unmarked; *rule is the

@@ -132,6 +132,15 @@ static int on_link(uint16_t port, enum rte_eth_event_type event, void *arg, void
 	return 0;
 }
 
+/* The face's poller need not look itself. */
+static bool glance_at(const struct peer *p)
+{
+	bool up = link_up(p->port);
+
+	vnic_face_tell_link(p->held, up);
+	return up;
+}
+
 static bool went_down(struct peer *p)
 {
 	uint32_t downs = atomic_load_explicit(&p->downs, memory_order_relaxed);
@@ -237,7 +246,7 @@ static void step_relayed(struct peer *p)
 
 static void step_other(struct peer *p, bool glance)
 {
-	bool link = p->link;
+	bool link = glance ? glance_at(p) : p->link;
 
 	if (p->phase == PEER_LEAVING || p->phase == PEER_ABORTING)
 		return;
@@ -251,8 +260,7 @@ static void step_other(struct peer *p, bool glance)
 		p->link = false;
 		return;
 	}
-	if (glance)
-		p->link = link = link_up(p->port);
+	p->link = link;
 	if (p->phase == PEER_HERE && !link)
 		depart(p);
 	else if (p->phase == PEER_AWAY && link)
@@ -380,7 +388,7 @@ int vnicd_peers_add_face(struct vnicd *d, struct vnicd_face *f)
 		hold(p);
 		return 0;
 	}
-	p->link = link_up(p->port);
+	p->link = glance_at(p);
 	p->phase = p->link ? PEER_HERE : PEER_AWAY;
 	set(p, HERE, p->link);
 	p->watched = rte_eth_dev_callback_register(p->port, RTE_ETH_EVENT_INTR_LSC, on_link, p) == 0;

@@ -153,6 +153,31 @@ static void nobody_behind_the_port(void **state)
 	upper_close(&u);
 }
 
+/* What it was told counts, and nobody asks the port, which says the contrary. */
+static void told_of_its_link(void **state)
+{
+	struct upper u = open_upper(true);
+	uint64_t until = rte_rdtsc() + rte_get_tsc_hz() * 35 / 100;
+
+	(void)state;
+	arrive(&u, 0, 30);
+	step(&u, 5);
+	assert_int_equal(rte_eth_dev_set_link_down(u.port), 0);
+	vnic_face_tell_link(u.face, true);
+	while (rte_rdtsc() < until)
+		step(&u, 1);
+	assert_int_equal(stats(&u).rx_dropped, 0);
+	assert_int_equal(stats(&u).rx_held, 4);
+	assert_int_equal(rte_eth_dev_set_link_up(u.port), 0);
+	vnic_face_tell_link(u.face, false);
+	until = rte_rdtsc() + 5 * rte_get_tsc_hz();
+	while (stats(&u).rx_dropped == 0 && rte_rdtsc() < until)
+		step(&u, 1);
+	assert_int_equal(stats(&u).rx_dropped, DEPTH - ROOM);
+	expect_up(&u, 0, 8);
+	upper_close(&u);
+}
+
 /* A frame in two buffers of `first` and `second` bytes. */
 static void arrive_chain(struct upper *u, uint16_t first, uint16_t second)
 {
@@ -235,6 +260,7 @@ int main(void)
 		cmocka_unit_test(in_order_through_a_narrow_port),
 		cmocka_unit_test(a_stuck_port_does_not_hold_a_pause),
 		cmocka_unit_test(nobody_behind_the_port),
+		cmocka_unit_test(told_of_its_link),
 		cmocka_unit_test(what_the_port_does_not_take),
 		cmocka_unit_test(an_end_with_packets_held),
 		cmocka_unit_test(a_shared_chain_is_copied),
