@@ -93,13 +93,21 @@ static void check_carrier(struct check *c, const struct port *p, const char *nam
 	}
 }
 
+/* A pair, both ends up. */
+static const char *make_interface(struct check *c, const char *name)
+{
+	const char *one = QUOTE(name), *other = QUOTE(TEXT("%.13s-p", name));
+
+	return TEXT("ip link add %s type veth peer name %s && ip link set %s up && ip link set %s up", one,
+		    other, one, other);
+}
+
 /* Is it there, and up? False: it is not there. */
 static bool check_interface(struct check *c, const struct port *p, const char *name)
 {
 	if (!interface_is_there(name)) {
 		port_add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
-			 ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up", QUOTE(name),
-				   name)));
+			 ROOT(make_interface(c, name)));
 		return false;
 	}
 	if (!interface_is_up(name))
@@ -359,7 +367,8 @@ static const struct {
 	uint64_t rights;
 } drivers[] = {
 	{"net_tap", check_tap, RIGHT(CAP_NET_ADMIN)},
-	{"net_af_packet", check_af_packet, RIGHT(CAP_NET_RAW)},
+	/* the other one to set the interface's address and promiscuous mode */
+	{"net_af_packet", check_af_packet, RIGHT(CAP_NET_ADMIN) | RIGHT(CAP_NET_RAW)},
 	/* the last one to find its map by number: cap_bpf is not enough */
 	{"net_af_xdp", check_af_xdp,
 	 RIGHT(CAP_NET_ADMIN) | RIGHT(CAP_NET_RAW) | RIGHT(CAP_SYS_ADMIN)},

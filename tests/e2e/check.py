@@ -446,7 +446,7 @@ def case_interfaces():
     packet = adapter("net_af_packet0,iface=eth1")
     xdp = adapter("net_af_xdp0,iface=eth1")
     found("error", "adapter a: there is no interface eth9", config=adapter("net_af_packet0,iface=eth9"),
-          cure="ip link add eth9 up type veth peer name eth9-p up")
+          cure="^ip link add eth9 type veth peer name eth9-p && ip link set eth9 up && ip link set eth9-p up$")
     interface("eth1", 5, flags="0x1002")
     found("warning", "adapter a: interface eth1 is down", config=packet, cure="^ip link set eth1 up$")
     found("warning", "adapter a: interface eth1 is down", config=xdp)
@@ -469,7 +469,12 @@ def case_interfaces():
     assert findings(look(packet)) == []
     status(capabilities=0)
     put("/proc/net/route")
-    found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw[+]ep .*vnicd")
+    found("error", "net_af_packet0 needs cap_net_admin,cap_net_raw$", config=packet,
+          cure="setcap cap_net_admin,cap_net_raw[+]ep .*vnicd")
+    # one of the two is not enough: the start fails at SIOCSIFHWADDR
+    status(capabilities=1 << 13)
+    found("error", "net_af_packet0 needs cap_net_admin$", config=packet)
+    status(capabilities=0)
     put("/proc/self/limits", "Max locked memory unlimited unlimited bytes")
     found("error", "net_af_xdp0 needs cap_net_admin,cap_net_raw,cap_sys_admin$", config=xdp)
 
@@ -479,18 +484,20 @@ def case_capabilities():
     machine()
     status(capabilities=0)
     f = findings(look(adapter("net_af_packet0,iface=eth1").replace("net_null1", "net_tap0")))
-    assert [x["cause"] for x in f] == ["net_af_packet0 needs cap_net_raw", "net_tap0 needs cap_net_admin"], f
+    assert [x["cause"] for x in f] == ["net_af_packet0 needs cap_net_admin,cap_net_raw",
+                                       "net_tap0 needs cap_net_admin"], f
     assert all("setcap cap_net_admin,cap_net_raw+ep " in x["cure"] for x in f), f
     status(capabilities=0x4000)
     packet = adapter("net_af_packet0,iface=eth1")
-    found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw,cap_ipc_lock[+]ep ")
+    found("error", "net_af_packet0 needs cap_net_admin,cap_net_raw$", config=packet,
+          cure="setcap cap_net_admin,cap_net_raw,cap_ipc_lock[+]ep ")
     put("/proc/self/exe")
     if os.getuid() != 0 or shutil.which("setcap") is None:
         skip("needs root, and setcap of libcap2-bin, for a file that has capabilities")
     if run("setcap", "cap_chown,cap_checkpoint_restore+ep", TREE + "/proc/self/exe").returncode != 0:
         skip("no file can have capabilities here")
-    found("error", "net_af_packet0 needs cap_net_raw$", config=packet,
-          cure="setcap cap_chown,cap_net_raw,cap_ipc_lock,cap_checkpoint_restore[+]ep ")
+    found("error", "net_af_packet0 needs cap_net_admin,cap_net_raw$", config=packet,
+          cure="setcap cap_chown,cap_net_admin,cap_net_raw,cap_ipc_lock,cap_checkpoint_restore[+]ep ")
 
 
 def case_container():
@@ -929,18 +936,26 @@ def case_namespace():
         skip("needs root, and network namespaces, for interfaces of its own")
     host = [name for name in os.listdir("/sys/class/net") if name not in ("lo", "vdoc0", "vdoc1")]
 
-    def inside(name):
+    def inside(name, before=()):
         with open(CONFIG, "w") as f:
             f.write(adapter("net_af_packet0,iface=" + name))
-        p = run("unshare", "--net", "sh", "-c", "ip link add vdoc0 type veth peer name vdoc1 && ip link set vdoc0 up && "
-                "exec %s --no-pci --no-huge -m 512 -- --check %s --json" % (VNICD, CONFIG))
-        return ["%s %s" % (f["severity"], f["cause"]) for f in json.loads(p.stdout)["findings"]
-                if f["subject"] == "adapter a"]
+        script = ["ip link add vdoc0 type veth peer name vdoc1", "ip link set vdoc0 up", *before,
+                  "exec %s --no-pci --no-huge -m 512 -- --check %s --json" % (VNICD, CONFIG)]
+        p = run("unshare", "--net", "sh", "-c", " && ".join(script))
+        assert p.stdout.startswith("{"), p
+        return [f for f in json.loads(p.stdout)["findings"] if f["subject"] == "adapter a"]
 
-    assert inside("vdoc0") == ["warning interface vdoc0 has no carrier"], inside("vdoc0")
-    assert inside("vdoc1") == ["warning interface vdoc1 is down"], inside("vdoc1")
+    def cause(name, before=()):
+        return ["%s %s" % (f["severity"], f["cause"]) for f in inside(name, before)]
+
+    assert cause("vdoc0") == ["warning interface vdoc0 has no carrier"], cause("vdoc0")
+    assert cause("vdoc1") == ["warning interface vdoc1 is down"], cause("vdoc1")
     for name in host[:1]:
-        assert inside(name) == ["error there is no interface " + name], inside(name)
+        assert cause(name) == ["error there is no interface " + name], cause(name)
+    for name in ("vdoc9", "vdoc9-as-longest"[:15]):
+        f = inside(name)
+        assert f[0]["cause"] == "there is no interface " + name, f
+        assert cause(name, (f[0]["cure"],)) == ["ok interface %s is up" % name], (f, cause(name, (f[0]["cure"],)))
 
 
 main(globals())
