@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from hosts import PREFIX, ROOT, VNICD, WORK, main, run, skip, started
 
@@ -928,6 +929,86 @@ def case_real():
     p.send_signal(signal.SIGINT)
     assert p.wait(60) == 0
     assert real((*eal, "-m", "128"))["runs"]
+
+
+def agree(n, pattern, config=NULLS, eal=(), before=(), cure=r"\S"):
+    """What --check finds is what a start fails at: the same exit code, one line, no core dump."""
+    path, prefix = "%s/%d.ini" % (WORK, n), "%s-%d" % (PREFIX, n)
+    with open(path, "w") as f:
+        f.write(config)
+    env = {k: v for k, v in os.environ.items() if k != "VNICD_CHECK_ROOT"}
+    both = []
+    for words in (("--check", path, "--json"), ("-c", path, "--seconds", "1")):
+        command = [*before, VNICD, "--no-pci", "--no-huge", "-m", "64", "--file-prefix", prefix, *eal, "--", *words]
+        both.append(subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=WORK, env=env))
+    (out, said), (printed, why) = [(p.stdout, p.stderr) for p in both]
+    assert said == "" and printed == "" and why.startswith("vnicd: ") and why.count("\n") == 1, (pattern, said, printed, why)
+    errors = [f for f in findings(json.loads(out)) if f["severity"] == "error"]
+    assert [p.returncode for p in both] == [1, 1], (pattern, both, errors, why)
+    lines = ["%s: %s" % (f["subject"], f["cause"]) for f in errors]
+    assert len(lines) == 1 and re.search(pattern, lines[0]), (pattern, lines, why)
+    assert re.search(cure, errors[0]["cure"]) and run("sh", "-nc", errors[0]["cure"]).returncode == 0, errors
+    print("%s | %s | %s" % (lines[0], why.strip(), errors[0]["cure"]))
+
+
+def case_agree():
+    """The exit code says whether it would run, whatever is broken."""
+    scenes = [(pattern, {"config": face(port), "cure": cure[0] if cure else r"\S"}) for port, pattern, *cure in (
+        ("net_nonsense0", "face f: DPDK has no driver for a device net_nonsense0$"),
+        ("net_null1,sise=64", "net_null has no key 'sise'"),
+        ("net_af_packet0", "net_af_packet0 has no iface=VALUE", "net_af_packet0,iface=eth0"),
+        ("net_af_packet0,iface", "iface has no value"),
+        ("net_af_packet0,iface=nothere0", "there is no interface nothere0"),
+        ("net_vhost0", "net_vhost0 has no iface=VALUE", "net_vhost0,iface=/tmp/net_vhost0.sock"),
+        ("net_vhost0,iface=/nonexistent/s", "socket /nonexistent/s: No such file"),
+        ("net_virtio_user0", "net_virtio_user0 has no path=VALUE", "path=/tmp/net_virtio_user0.sock,server=1"),
+        ("net_virtio_user0,path=%s/nobody" % WORK, "nobody listens"),
+        ("net_memif0,role=serve", "role=serve is not a choice"),
+        ("net_memif0,role=server,socket=%s" % PREFIX, "socket %s: is in use" % PREFIX,
+         "role=server,socket=/tmp/net_memif0.sock'"),
+        ("net_memif0,role=server,socket=/nonexistent/m,socket-abstract=no", "socket /nonexistent/m: No such file"),
+        ("net_tap0,iface=sixteen-letters-", "iface=sixteen-letters- cannot be an interface's name"),
+        ("net_pcap0,infinite_rx=1", "net_pcap0 has no tx_pcap=VALUE", "infinite_rx=1,tx_pcap=/tmp/net_pcap0.pcap"),
+        ("net_pcap0,rx_pcap=/nonexistent.pcap", "/nonexistent.pcap: No such file"),
+        ("net_pcap0,rx_pcap=/dev/../etc/passwd", "passwd is no capture", r"-w \S*passwd.pcap$"),
+        ("net_pcap0,rx_pcap=" + WORK, WORK + " is no capture"),
+        ("net_pcap0,tx_pcap=/proc/x.pcap", "/proc/x.pcap: No such file", "net_pcap0,tx_pcap=/tmp/net_pcap0.pcap"),
+        ("net_pcap0,tx_pcap=" + WORK, WORK + ": Is a directory"),
+        ("net_pcap0,tx_iface=nothere0", "there is no interface nothere0"))]
+    # who may use the control socket
+    control = "[vnicd]\ncontrol = %s/%s\ncontrol_%s\n"
+    for pattern, config, cure in (
+            ("control_operators = nobody-here: no user 'nobody-here' here", control % (WORK, 1, "operators = nobody-here"),
+             "--control_operators root$"),
+            ("control_readers = @nobody-here: no group", control % (WORK, 2, "readers = @nobody-here"), "root$"),
+            ("there is none, and control_readers = root", "[vnicd]\ncontrol_readers = root\n",
+             "--control /tmp/vnicd.control"),
+            ("control socket: /nonexistent/s: No such file", "[vnicd]\ncontrol = /nonexistent/s\n", "--control /tmp")):
+        scenes.append((pattern, {"config": config + NULLS, "cure": cure}))
+    # EAL's arguments: what it does not take is left out
+    for eal, pattern, cure in (
+            (("--nonsense",), "EAL's arguments: .*unrecognized option '--nonsense'", "--file-prefix [^ ]* -- "),
+            (("-l", "foo", "--no-telemetry"), "EAL's arguments: invalid core list",
+             "--file-prefix [^ ]* --no-telemetry -- "),
+            (("-l", "0", "--main-lcore", "5"), "EAL's arguments: Main lcore is not enabled", " -l 0 -- "),
+            (("--socket-mem", "64"), "-m and --socket-mem cannot be specified", "-m 64 --file-prefix [^ ]* -- "),
+            (("-d", "/nonexistent.so"), "/nonexistent.so: cannot open", "--file-prefix [^ ]* -- "),
+            (("-l",), "requires an argument", "--file-prefix [^ ]* -- "),
+            (("--vdev", "net_nonsense0"), "DPDK has no driver for a device net_nonsense0", "^ls /"),
+            (("-l", "0,99"), "CPUs: lcores are to have 99", "--lcores")):
+        scenes.append((pattern, {"eal": eal, "cure": cure}))
+    # root with fewer rights
+    if os.getuid() == 0 and run("unshare", "--net", "true").returncode == 0:
+        for right, port, pattern in (("+net_raw", "net_af_packet0,iface=lo", "needs cap_net_admin"),
+                                     ("+net_admin", "net_pcap0,iface=lo", "needs cap_net_raw")):
+            few = "-all," + right
+            scenes.append((pattern, {"config": face(port), "before": (
+                "unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", "setpriv", "--inh-caps", few,
+                "--bounding-set", few, "--ambient-caps", few)}))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s, ThreadPoolExecutor(4) as pool:
+        s.bind("\0" + PREFIX)
+        list(pool.map(lambda n: agree(n, scenes[n][0], **scenes[n][1]), range(len(scenes))))
+    assert not os.path.exists("/proc/x.pcap")
 
 
 def case_namespace():
