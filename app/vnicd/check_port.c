@@ -463,6 +463,10 @@ static uint64_t rights_for(const char *devargs)
 	uint64_t rights = is_kernel_vhost(devargs) ? RIGHT(CAP_NET_ADMIN) :
 			  is_live_capture(devargs) ? RIGHT(CAP_NET_RAW) :
 						     0;
+	char address[16];
+
+	if (check_pci(devargs, address))
+		rights |= device_rights(address);
 
 	for (size_t i = 0; i < RTE_DIM(drivers); i++)
 		if (devargs_driver(devargs, drivers[i].driver))

@@ -649,9 +649,23 @@ def case_pci_iommu():
     os.rename(TREE + "/dev/vfio/7", TREE + "/dev/vfio/noiommu-7")
     put("/sys/bus/pci/iommu_groups/7/name", "vfio-noiommu")
     found("notice", "0000:01:00.0 has no IOMMU", config=pci)
-    status(capabilities=0x1000004000)
-    f = findings(look(pci))
-    assert any("noiommu-7 may be used by root only" in x["cause"] for x in f), f
+    # CAP_SYS_RAWIO opens the group, CAP_SYS_ADMIN reads physical addresses: either alone is not enough
+    for have, lacks in ((0, "cap_sys_rawio,cap_sys_admin"), (17, "cap_sys_admin"), (21, "cap_sys_rawio")):
+        status(capabilities=1 << 14 | (1 << have if have else 0))
+        f = findings(look(pci))
+        assert [x["severity"] for x in f] == ["notice", "error"], f
+        assert f[1]["cause"].startswith("0000:01:00.0 needs " + lacks), f
+    device("0000:02:00.0", driver="mlx5_core", group=None)
+    assert findings(look(adapter("0000:02:00.0"))) == []
+    status()
+    if os.getuid() == 0 and shutil.which("setpriv") is not None:
+        os.chmod(WORK, 0o755)
+        for name in ("/dev/hugepages", "/var/run/dpdk"):
+            os.chmod(TREE + name, 0o777)
+        os.chmod(TREE + "/dev/vfio/noiommu-7", 0o600)
+        f = findings(look(pci, user=65534))
+        assert [x["cause"] for x in f[1:]] == ["/dev/vfio/noiommu-7 may not be used by this user"], f
+        assert "chown 65534:65534 /dev/vfio/noiommu-7" in f[1]["cure"], f
     put("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N")
     found("error", "in no IOMMU group", config=pci)
 
