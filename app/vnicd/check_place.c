@@ -90,7 +90,7 @@ static void check_runtime(struct check *c)
 	findings_add(&c->f, c->args.no_shconf ? FINDING_WARNING : FINDING_ERROR, "runtime folder",
 		     TEXT("%s may not be written by this user", folder),
 		     c->args.no_shconf ? "no telemetry" : "EAL does not start",
-		     getuid() == 0 ? "mkdir -p /run/dpdk && mount -t tmpfs tmpfs /run/dpdk" :
+		     getuid() == 0 ? "export RUNTIME_DIRECTORY=$(mktemp -d)" :
 				     "export XDG_RUNTIME_DIR=$(mktemp -d)");
 }
 

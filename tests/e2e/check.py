@@ -340,6 +340,13 @@ def case_rights():
     as_other("error", "runtime folder: .*/var/run/dpdk/rte may not be written by this user",
              cure=r"export XDG_RUNTIME_DIR=\$\(mktemp -d\)")
     as_other("warning", "runtime folder", eal=(*LCORES, "--in-memory"))
+    # root's own, where it may not
+    os.rename(TREE + "/var/run", TREE + "/var/kept")
+    put("/var/run")
+    found("error", "runtime folder: .*/var/run/dpdk/rte may not be written by this user",
+          cure=r"^export RUNTIME_DIRECTORY=\$\(mktemp -d\)$" if os.getuid() == 0 else "XDG_RUNTIME_DIR")
+    os.unlink(TREE + "/var/run")
+    os.rename(TREE + "/var/kept", TREE + "/var/run")
     os.chmod(TREE + "/var/run/dpdk", 0o777)
     assert findings(look(user=65534)) == []
     os.chmod(TREE + "/dev/hugepages", 0o755)
@@ -361,6 +368,11 @@ def case_memlock():
     put("/proc/self/limits", "Max locked memory         unlimited            unlimited            bytes")
     assert findings(look(adapter("0000:01:00.0"))) == []
     put("/proc/self/limits", "Max locked memory         8388608              8388608              bytes")
+    status(capabilities=0x203000)
+    found("error", "memlock: this user may lock 8192 KiB, AF_XDP locks about", config=adapter("net_af_xdp0,iface=eth1"))
+    status(capabilities=0x207000)
+    assert findings(look(adapter("net_af_xdp0,iface=eth1"))) == []
+    status(capabilities=0x3000)
     # the shell that is to have it is the user's, not one that sudo or su starts
     os.chmod(TREE + "/dev/hugepages", 0o777)
     os.chmod(TREE + "/var/run/dpdk", 0o777)
@@ -389,6 +401,10 @@ def case_cpus():
     f = look(eal=("--lcores", "(0-2)@3"))
     assert f["runs"] and [x["severity"] for x in findings(f)] == ["notice"], f
     assert "no CPU to spare" in findings(f)[0]["effect"]
+    status(cpus="")
+    f = findings(look(eal=()))
+    assert [(x["subject"], x["cause"], x["effect"]) for x in f if x["severity"] == "error"] == [
+        ("lcores", "EAL's arguments name none", "it does not start")], f
     # the ways to name lcores
     machine()
     for eal in (("-c", "0xd"), ("-l", "0,2-3"), ("-l0,2-3",), ("--lcores=0@(0,1),1@2,2@3",), ("--lcores", "0,2-3")):
@@ -421,7 +437,14 @@ def case_nodes():
     found("warning", "NUMA: adapter a: its memory is to be on node 0, CPU 3 of its data lcore 2 is on node 1",
           config=adapter("net_null0,no-rx=1", "numa_node = 0\n"), cure="--set 'adapter a.numa_node=1'")
     f = findings(look(adapter("net_null0,no-rx=1", "numa_node = 5\n")))
-    assert any(x["severity"] == "error" and "memory is to be on node 5" in x["cause"] for x in f), f
+    assert any(x["severity"] == "error" and "memory is to be on node 5" in x["cause"]
+               and x["effect"] == "there is no such node: it does not start" for x in f), f
+    # no CPU of the port's node is to be had
+    put("/sys/class/net/eth1/device/numa_node", "0")
+    status(cpus="2-3")
+    f = findings(look(adapter("net_af_packet0,iface=eth1"), eal=("--lcores", "0@2,1@2,2@3")))
+    assert [x["severity"] for x in f] == ["notice"] and "its port is on node 0, CPU 3 of" in f[0]["cause"], f
+    assert "each packet crosses between them" in f[0]["effect"], f
 
 
 def case_isolation():
@@ -579,6 +602,20 @@ def case_permission():
         os.chmod(path, 0o600)
         as_other("error", "net_virtio_user0 needs %s, which this user may not use" % path,
                  config=face("net_virtio_user0,path=" + path), eal=eal, cure="chown 65534 " + path)
+    # in a folder that it may not enter, nor write to
+    inside = WORK + "/inside"
+    os.mkdir(inside, 0o700)
+    path = inside + "/s"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen()
+        as_other("error", "face f: socket %s: Permission denied" % path, config=face("net_virtio_user0,path=" + path),
+                 eal=eal, cure="^namei -l " + path)
+    as_other("error", "control socket: %s/c: Permission denied" % inside, cure="--control /tmp/vnicd.control$",
+             config="[vnicd]\ncontrol = %s/c\n" % inside + NULLS)
+    for key in ("rx_pcap", "tx_pcap"):
+        as_other("error", "face f: %s/x.pcap: Permission denied" % inside, config=face("net_pcap0,%s=%s/x.pcap" % (key, inside)),
+                 cure="^namei -l " if key == "rx_pcap" else "tx_pcap=/tmp/net_pcap0.pcap")
 
 
 def case_queues():
@@ -590,9 +627,15 @@ def case_queues():
     found("error", "adapter a: net_af_xdp0 has 1 queues, 2 are needed", config=shared % "",
           cure="adapter a.port=net_af_xdp0,iface=eth1,queue_count=2")
     assert findings(look(shared % ",queue_count=2")) == []
-    for devargs, more in (("net_vhost0,iface=%s/v" % WORK, "queues=2"), ("net_af_packet0,iface=eth1", "qpairs=2")):
-        found("error", "face f: net_.* has 1 queues, 2 are needed", config=face(devargs) + "queues = 2\n", cure=more)
-        assert findings(look(face(devargs + "," + more) + "queues = 2\n")) == []
+    eal = (*LCORES, "--single-file-segments")
+    for devargs, more in (("net_vhost0,iface=%s/v" % WORK, "queues=2"), ("net_af_packet0,iface=eth1", "qpairs=2"),
+                          ("net_virtio_user0,server=1,path=%s/v" % WORK, "queues=2")):
+        found("error", "face f: net_.* has 1 queues, 2 are needed", config=face(devargs) + "queues = 2\n", eal=eal,
+              cure=more)
+        assert findings(look(face(devargs + "," + more) + "queues = 2\n", eal)) == []
+    # the cure has each key once
+    f = found("error", "has 1 queues, 2 are needed", config=face("net_vhost0,queues=1,iface=%s/v" % WORK) + "queues = 2\n")
+    assert "queues=1" not in f["cure"], f
     assert findings(look(face("net_null1") + "queues = 2\n")) == []
 
 
@@ -738,6 +781,12 @@ def case_sockets():
     f = next(f for f in findings(look(zero, (*LCORES, "--no-huge", "-m", "512"))) if f["subject"] == "face f")
     assert "zero-copy=yes and --no-huge" in f["cause"] and "--no-huge" not in f["cure"], f
     assert findings(look(zero.replace("client", "server"))) == []
+    found("error", "net_virtio_user0 needs /dev/vhost-vdpa-0, which is not there", eal=eal,
+          config=face("net_virtio_user0,path=/dev/vhost-vdpa-0"), cure="^modprobe -a vhost_net vhost_vdpa$")
+    found("error", "control socket: /nonexistent/c: No such file", config="[vnicd]\ncontrol = /nonexistent/c\n" + NULLS,
+          cure="--control /tmp/vnicd.control$")
+    found("error", "control socket: /tmp/x*: too long; use a path of at most 107", cure="--control /tmp/vnicd.control$",
+          config="[vnicd]\ncontrol = /tmp/%s\n" % ("x" * 120) + NULLS)
     found("error", "net_virtio_user0 needs /dev/vhost-net, which is not there", config=face("net_virtio_user0,path=/dev/vhost-net"), eal=eal,
           cure="modprobe vhost_net")
 
@@ -760,6 +809,18 @@ def case_files():
     found("error", "face f: /nonexistent/x.pcap: No such file", config=face("net_pcap0,rx_pcap=/nonexistent/x.pcap"))
     found("error", "adapter a: /nonexistent: No such file", config=adapter("net_pcap0,tx_pcap=/nonexistent/x.pcap"),
           cure="^mkdir -p /nonexistent$")
+    found("error", "adapter a: there is no interface eth9", config=adapter("net_pcap0,iface=eth9"))
+    found("error", "adapter a: there is no interface eth9", config=adapter("net_pcap0,rx_iface=eth9,tx_iface=eth9"))
+    assert findings(look(adapter("net_pcap0,rx_iface=eth1"))) == []
+    for first in (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a", b"none"):
+        with open(WORK + "/x.pcap", "wb") as f:
+            f.write(first + b"x" * 100)
+        answer = findings(look(face("net_pcap0,rx_pcap=%s/x.pcap" % WORK)))
+        assert [x["cause"] for x in answer] == ([WORK + "/x.pcap is no capture"] if first == b"none" else []), answer
+    # what is to be written is not, and is not there afterwards
+    for path in ("x.pcap", "y.pcap"):
+        assert findings(look(face("net_pcap0,tx_pcap=%s/%s" % (WORK, path)))) == []
+    assert os.path.getsize(WORK + "/x.pcap") == 104 and not os.path.exists(WORK + "/y.pcap")
     found("warning", "report: /nonexistent", config="[vnicd]\nreport = /nonexistent\n" + NULLS)
     found("error", "configuration: .*c.ini:6: unknown key 'deepth'", config=NULLS + "[plan]\ndeepth = 5\n")
 
@@ -963,6 +1024,10 @@ def agree(n, pattern, config=NULLS, eal=(), before=(), cure=r"\S"):
     assert len(lines) == 1 and re.search(pattern, lines[0]), (pattern, lines, why)
     assert re.search(cure, errors[0]["cure"]) and run("sh", "-nc", errors[0]["cure"]).returncode == 0, errors
     print("%s | %s | %s" % (lines[0], why.strip(), errors[0]["cure"]))
+    if errors[0]["cure"].startswith("export "):
+        p = subprocess.run([*before, "sh", "-c", errors[0]["cure"] + ' && exec "$@"', "sh", VNICD, "--no-huge", "-m", "64",
+                            "--no-pci", "--", "--check", path], capture_output=True, text=True, env=dict(env, TMPDIR=WORK))
+        assert p.returncode == 0, p
 
 
 def case_agree():
@@ -1011,6 +1076,7 @@ def case_agree():
             (("--vdev", "net_nonsense0"), "DPDK has no driver for a device net_nonsense0", "^ls /"),
             (("-l", "0,99"), "CPUs: lcores are to have 99", "--lcores")):
         scenes.append((pattern, {"eal": eal, "cure": cure}))
+    scenes.append(("its memory is to be on node 5", {"config": adapter("net_null0,no-rx=1", "numa_node = 5\n")}))
     # root with fewer rights
     if os.getuid() == 0 and run("unshare", "--net", "true").returncode == 0:
         for right, port, pattern in (("+net_raw", "net_af_packet0,iface=lo", "needs cap_net_admin"),
@@ -1019,6 +1085,10 @@ def case_agree():
             scenes.append((pattern, {"config": face(port), "before": (
                 "unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", "setpriv", "--inh-caps", few,
                 "--bounding-set", few, "--ambient-caps", few)}))
+    hide = "mount -t tmpfs -o ro tmpfs /var/run"
+    if os.getuid() == 0 and run("unshare", "--mount", "sh", "-c", hide).returncode == 0:
+        scenes.append(("runtime folder: /var/run/dpdk/.* may not be written", {"cure": "^export RUNTIME_DIRECTORY=", "before": (
+            "unshare", "--mount", "sh", "-c", hide + ' && exec "$@"', "sh")}))
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s, ThreadPoolExecutor(4) as pool:
         s.bind("\0" + PREFIX)
         list(pool.map(lambda n: agree(n, scenes[n][0], **scenes[n][1]), range(len(scenes))))
