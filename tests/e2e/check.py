@@ -1006,6 +1006,74 @@ def case_real():
     assert real((*eal, "-m", "128"))["runs"]
 
 
+def wanted(adapters, faces, more=""):
+    """A configuration of so many, and the MiB that --check says it takes."""
+    config = "".join("[adapter a%d]\nport = net_null%d,no-rx=1\n%s" % (i, i, more) for i in range(adapters))
+    config += "".join("[face f%d]\nadapter = a%d\nport = net_null%d,no-rx=1\n" % (i, i % adapters, adapters + i)
+                      for i in range(faces))
+    machine()
+    pages(0, 0, 0)
+    return config, int(re.search("about ([0-9]+) are needed", findings(look(config))[0]["cause"])[1])
+
+
+def case_hosts():
+    """The README's hosts want nothing, as they are set up there; and its figures are --check's."""
+    with open(ROOT + "/README.md") as f:
+        readme = f.read()
+    rows = re.findall(r"^\| (\d+) CPUs(?:, (\d) nodes)? \| (\d+) \| (\d+) \| (none|[\d,-]+) \| `([^`]+)` \|$", readme, re.M)
+    assert [int(row[0]) for row in rows] == [2, 4, 8, 16, 64], rows
+    for cpus, nb_nodes, adapters, nb_pages, isolated, words in rows:
+        cpus, nb_nodes, adapters = int(cpus), int(nb_nodes or 1), int(adapters)
+        machine()
+        all_cpus = "0-%d" % (cpus - 1)
+        put("/sys/devices/system/cpu/online", all_cpus)
+        status(cpus=all_cpus)
+        for name in ("isolated", "nohz_full"):
+            put("/sys/devices/system/cpu/" + name, isolated.replace("none", ""))
+        for cpu in range(cpus):
+            at = "/sys/devices/system/cpu/cpu%d/" % cpu
+            put(at + "topology/thread_siblings_list", str(cpu))
+            put(at + "cpufreq/scaling_governor", "performance")
+        nodes(["%d-%d" % (cpus * n // nb_nodes, cpus * (n + 1) // nb_nodes - 1) for n in range(nb_nodes)])
+        for n in range(nb_nodes):
+            pages(n, int(nb_pages), int(nb_pages))
+        # each port is a device on the node of its lcore: main, control, and those of data
+        data = [1] if isolated == "none" else [cpu for part in words.split()[1].split(",") for cpu in
+                                               range(int(part.split("-")[0]), int(part.split("-")[-1]) + 1)][2:]
+        assert len(data) == adapters, (data, words)
+        config = ""
+        for i, cpu in enumerate(data):
+            device("0000:%02x:00.0" % (i + 1), group=str(i + 1), node=cpu * nb_nodes // cpus)
+            config += "[adapter a%d]\nport = 0000:%02x:00.0\n" % (i, i + 1)
+            config += "[face f%d]\nadapter = a%d\nport = net_null%d\n" % (i, i, i)
+        got = findings(look(config, tuple(words.split())))
+        assert [f["subject"] for f in got] == ["isolation"] * (isolated == "none"), (words, got)
+        print("%d CPUs, %d adapters: well" % (cpus, adapters))
+    base, adapter_pages, face_pages, kib = map(int, re.search(
+        r"vnicd takes (\d+) pages, an adapter with one face (\d+), each further face (\d+) \(.* `depth`: (\d+) KiB", readme).groups())
+    one, two, further = wanted(1, 1)[1], wanted(2, 2)[1], wanted(1, 5)[1]
+    deep = (wanted(1, 1, "depth = 65536\n")[1] - one) * 1024 / (65536 - 4096)
+    print("MiB:", one, two - one, (further - one) / 4, "KiB:", deep)
+    for said, is_ in ((2 * (base + adapter_pages), one), (2 * adapter_pages, two - one), (2 * face_pages, (further - one) / 4)):
+        assert 0.9 * said < is_ <= said + 1, (said, is_)
+    assert round(deep) == kib, deep
+
+
+def case_pages():
+    """As many pages as it says are enough."""
+    config, mib = wanted(4, 5)
+    with open("/proc/meminfo") as f:
+        meminfo = dict(re.findall(r"(\w+): +(\d+)", f.read()))
+    if meminfo.get("Hugepagesize") != "2048" or int(meminfo["HugePages_Free"]) * 2 < mib:
+        skip("needs %d MiB of free hugepages: echo 512 > /proc/sys/vm/nr_hugepages" % mib)
+    with open(CONFIG, "w") as f:
+        f.write(config)
+    p = run(VNICD, "--no-pci", "--in-memory", "--socket-limit", str(mib + mib % 2), "--file-prefix", PREFIX, "--lcores",
+            subprocess.check_output(["bash", "-c", ". %s/app/setup.sh; lcore_map 1" % ROOT], text=True).strip(),
+            "--", "-c", CONFIG, "--seconds", "1")
+    assert p.returncode == 0, (mib, p)
+
+
 def agree(n, pattern, config=NULLS, eal=(), before=(), cure=r"\S"):
     """What --check finds is what a start fails at: the same exit code, one line, no core dump."""
     path, prefix = "%s/%d.ini" % (WORK, n), "%s-%d" % (PREFIX, n)
