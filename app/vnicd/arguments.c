@@ -167,6 +167,28 @@ int arguments_of_lcores(const struct arguments *a, int i)
 	return 0;
 }
 
+/* ---- devices ---- */
+
+const char *arguments_vdev(const struct arguments *a, int i)
+{
+	if (strncmp(a->argv[i], "--vdev=", 7) == 0)
+		return a->argv[i] + 7;
+	return i > 1 && strcmp(a->argv[i - 1], "--vdev") == 0 ? a->argv[i] : NULL;
+}
+
+bool arguments_make(const struct arguments *a, const char *device)
+{
+	size_t n = strlen(device);
+
+	for (int i = 1; i < a->argc; i++) {
+		const char *devargs = arguments_vdev(a, i);
+
+		if (devargs != NULL && strcspn(devargs, ",") == n && strncmp(devargs, device, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* ---- all ---- */
 
 static void read_node_memory(struct arguments *a, const char *text)

@@ -35,5 +35,9 @@ void arguments_read(struct arguments *a, int argc, char **argv);
 /* Is this word, the i-th, one that tells the lcores, and how many words is it with its value? 0: it is
  * another. */
 int arguments_of_lcores(const struct arguments *a, int i);
+/* The devargs of a --vdev, that the i-th word ends; NULL: it ends none. */
+const char *arguments_vdev(const struct arguments *a, int i);
+/* Does a --vdev make this device? */
+bool arguments_make(const struct arguments *a, const char *device);
 
 #endif

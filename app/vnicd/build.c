@@ -49,7 +49,7 @@ static int check_place(struct vnicd *d, const char *section, const char *devargs
 	if (!devargs_driver(devargs, "net_vhost") || !devargs_value(devargs, "iface", path, sizeof(path)))
 		return 0;
 	devargs_value(devargs, "client", client, sizeof(client));
-	rc = strtoul(client, NULL, 0) == 0 || strlen(path) >= PLACE_MAX ? place_check(path) : 0;
+	rc = strtoul(client, NULL, 0) == 0 || strlen(path) >= PLACE_MAX ? place_check(path, false) : 0;
 	if (rc == 0)
 		return 0;
 	return fail(d, "%s: %s: vhost-user socket %s: %s; %s", d->conf.path, section, path,

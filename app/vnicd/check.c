@@ -14,6 +14,7 @@ static void (*const parts[])(struct check *c) = {
 	check_cpus,
 	check_ports,
 	check_places,
+	check_eal,
 };
 
 /* ---- for the parts ---- */

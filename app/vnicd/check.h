@@ -52,7 +52,11 @@ void check_cpus(struct check *c);
 void check_ports(struct check *c);
 /* check_place.c: folders, sockets, another instance. */
 void check_places(struct check *c);
+/* check_eal.c: EAL's arguments, and the names of drivers; behind all others. */
+void check_eal(struct check *c);
 
+/* The effect of what EAL does not take. */
+#define CHECK_NO_EAL "EAL does not start"
 /* The command that runs it with more of EAL's words, or of its own, and without one of EAL's; NULL: none.
  * CHECK_LCORES stands for all that tell the lcores. */
 #define CHECK_LCORES "--lcores"

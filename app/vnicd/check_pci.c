@@ -94,18 +94,20 @@ static void find_bound(struct check *c, const struct port *p, const char *addres
 }
 
 static void check_group_file(struct check *c, const struct port *p, const char *address,
-			     const char *group)
+			     const char *group, bool without)
 {
+	const char *file = TEXT("/dev/vfio/%s%s", without ? "noiommu-" : "", group);
 	char path[MACHINE_PATH];
 
-	if (access(machine_path(path, "/dev/vfio/%s", group), R_OK | W_OK) != 0)
-		port_add(c, p, FINDING_ERROR,
-			 TEXT("/dev/vfio/%s may not be used by this user", group), "it does not open",
-			 ROOT(TEXT("modprobe vfio-pci && chown %u:%u /dev/vfio/%s", geteuid(),
-				   getegid(), group)));
+	if (access(machine_path(path, "%s", file), R_OK | W_OK) != 0)
+		port_add(c, p, FINDING_ERROR, TEXT("%s may not be used by this user", file),
+			 "it does not open",
+			 ROOT(TEXT("modprobe vfio-pci && chown %u:%u %s", geteuid(), getegid(), file)));
 	else
 		port_add(c, p, FINDING_OK,
-			 TEXT("%s is bound to vfio-pci, IOMMU group %s", address, group), "", "");
+			 without ? TEXT("%s is bound to vfio-pci, without IOMMU", address) :
+				   TEXT("%s is bound to vfio-pci, IOMMU group %s", address, group),
+			 "", "");
 }
 
 /* ---- its IOMMU group ---- */
@@ -215,21 +217,6 @@ static void check_without(struct check *c, const struct port *p, const char *add
 			 ROOT("dmesg | grep -iE 'dmar|iommu|amd-vi'"));
 }
 
-static void check_noiommu_file(struct check *c, const struct port *p, const char *address,
-			       const char *group)
-{
-	char path[MACHINE_PATH];
-
-	machine_path(path, "/dev/vfio/noiommu-%s", group);
-	if (access(path, R_OK | W_OK) != 0 || !(rights_own() & RIGHT(CAP_SYS_RAWIO)))
-		port_add(c, p, FINDING_ERROR,
-			 TEXT("/dev/vfio/noiommu-%s may be used by root only", group),
-			 "it does not open", ROOT(check_rerun(c, NULL, NULL, NULL)));
-	else
-		port_add(c, p, FINDING_OK, TEXT("%s is bound to vfio-pci, without IOMMU", address), "",
-			 "");
-}
-
 /* ---- all ---- */
 
 /* Drivers of the kernel that stay, beside DPDK's. */
@@ -241,6 +228,19 @@ static bool stays(const char *driver)
 static bool is_uio(const char *driver)
 {
 	return strncmp(driver, "uio", 3) == 0 || strcmp(driver, "igb_uio") == 0;
+}
+
+uint64_t device_rights(const char *address)
+{
+	char group[32] = "", driver[64] = "";
+
+	machine_link(group, sizeof(group), DEVICE "/iommu_group", address);
+	machine_link(driver, sizeof(driver), DEVICE "/driver", address);
+	if (!noiommu_is_on() || !machine_has(DEVICE, address) || !is_without(address, group) ||
+	    stays(driver) || is_uio(driver))
+		return 0;
+	/* to open its group, and for the physical addresses that it is given */
+	return RIGHT(CAP_SYS_RAWIO) | RIGHT(CAP_SYS_ADMIN);
 }
 
 static void check_vfio(struct check *c, const struct port *p, const char *address, const char *driver)
@@ -256,10 +256,8 @@ static void check_vfio(struct check *c, const struct port *p, const char *addres
 		return;
 	if (!bound)
 		find_bound(c, p, address, driver);
-	else if (without)
-		check_noiommu_file(c, p, address, group);
 	else
-		check_group_file(c, p, address, group);
+		check_group_file(c, p, address, group, without);
 	if (!without)
 		check_siblings(c, p, address, group);
 }

@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 #include "place.h"
+#include "role.h"
 
 static void check_control(struct check *c)
 {
 	const char *path = c->conf->global.control;
-	int rc = path[0] != '\0' && !c->start ? place_check(path) : 0;
+	int rc = path[0] != '\0' && !c->start ? place_check(path, false) : 0;
 
 	if (rc != 0)
 		findings_add(&c->f, FINDING_ERROR, "control socket",
@@ -24,6 +25,20 @@ static void check_control(struct check *c)
 			     check_rerun(c, NULL, "--control /tmp/vnicd.control", NULL));
 	else if (path[0] != '\0' && !c->start)
 		findings_add(&c->f, FINDING_OK, "control socket", TEXT("%s is free", path), "", "");
+}
+
+static void check_role(struct check *c, struct roles *roles, const char *key, const char *list)
+{
+	char why[256];
+
+	if (list[0] == '\0')
+		return;
+	if (c->conf->global.control[0] == '\0')
+		findings_add(&c->f, FINDING_ERROR, "control socket", TEXT("there is none, and %s = %s", key, list),
+			     "it does not start", check_rerun(c, NULL, "--control /tmp/vnicd.control", NULL));
+	else if (roles_add(roles, ROLE_READER, list, why, sizeof(why)) != 0)
+		findings_add(&c->f, FINDING_ERROR, "control socket", TEXT("%s = %s: %s", key, list, why),
+			     "it does not start", check_rerun(c, NULL, TEXT("--%s root", key), NULL));
 }
 
 static void check_report(struct check *c)
@@ -75,7 +90,7 @@ static void check_runtime(struct check *c)
 	findings_add(&c->f, c->args.no_shconf ? FINDING_WARNING : FINDING_ERROR, "runtime folder",
 		     TEXT("%s may not be written by this user", folder),
 		     c->args.no_shconf ? "no telemetry" : "EAL does not start",
-		     getuid() == 0 ? "mkdir -p /run/dpdk && mount -t tmpfs tmpfs /run/dpdk" :
+		     getuid() == 0 ? "export RUNTIME_DIRECTORY=$(mktemp -d)" :
 				     "export XDG_RUNTIME_DIR=$(mktemp -d)");
 }
 
@@ -102,7 +117,11 @@ static void check_instance(struct check *c)
 
 void check_places(struct check *c)
 {
+	struct roles roles = {0};
+
 	check_control(c);
+	check_role(c, &roles, "control_operators", c->conf->global.control_operators);
+	check_role(c, &roles, "control_readers", c->conf->global.control_readers);
 	check_report(c);
 	check_runtime(c);
 	if (!c->start)

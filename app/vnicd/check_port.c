@@ -4,6 +4,7 @@
 #include "check_port.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "container.h"
 #include "devargs.h"
+#include "driver.h"
 #include "interface.h"
 #include "place.h"
 #include "rights.h"
@@ -33,10 +35,18 @@ const char *port_other(struct check *c, const struct port *p, const char *devarg
 			   NULL);
 }
 
-/* Devargs with one word more. */
-static const char *with(struct check *c, const struct port *p, const char *word)
+/* With one KEY=VALUE more, or another VALUE. */
+static const char *with(struct check *c, const struct port *p, const char *key, const char *value)
 {
-	return port_other(c, p, TEXT("%s,%s", p->devargs, word));
+	const char *text = p->device;
+
+	for (const char *at = strchr(p->devargs, ','); at != NULL; at = strchr(at + 1, ',')) {
+		int n = (int)strcspn(at + 1, ",");
+
+		if (n != 0 && (strncmp(at + 1, key, strlen(key)) != 0 || at[1 + strlen(key)] != '='))
+			text = TEXT("%s,%.*s", text, n, at + 1);
+	}
+	return port_other(c, p, TEXT("%s,%s=%s", text, key, value));
 }
 
 /* ---- rights ---- */
@@ -93,13 +103,21 @@ static void check_carrier(struct check *c, const struct port *p, const char *nam
 	}
 }
 
+/* A pair, both ends up. */
+static const char *make_interface(struct check *c, const char *name)
+{
+	const char *one = QUOTE(name), *other = QUOTE(TEXT("%.13s-p", name));
+
+	return TEXT("ip link add %s type veth peer name %s && ip link set %s up && ip link set %s up", one,
+		    other, one, other);
+}
+
 /* Is it there, and up? False: it is not there. */
 static bool check_interface(struct check *c, const struct port *p, const char *name)
 {
 	if (!interface_is_there(name)) {
 		port_add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
-			 ROOT(TEXT("ip link add %s up type veth peer name %.12s-p up", QUOTE(name),
-				   name)));
+			 ROOT(make_interface(c, name)));
 		return false;
 	}
 	if (!interface_is_up(name))
@@ -171,7 +189,7 @@ static void check_tap(struct check *c, const struct port *p)
 	    !interface_is_there(name) || interface_is_tap(name))
 		return;
 	port_add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
-		 "it does not open", with(c, p, TEXT("iface=%.11s-tap", name)));
+		 "it does not open", with(c, p, "iface", TEXT("%.11s-tap", name)));
 }
 
 static void check_af_packet(struct check *c, const struct port *p)
@@ -218,15 +236,15 @@ static void check_af_xdp(struct check *c, const struct port *p)
 }
 
 /* Where it is to listen. */
-static void check_listening(struct check *c, const struct port *p, const char *key,
-			    const char *path)
+static void check_listening(struct check *c, const struct port *p, const char *key, const char *path,
+			    bool abstract)
 {
-	int rc = c->start ? 0 : place_check(path);
+	int rc = c->start ? 0 : place_check(path, abstract);
 
 	if (rc == 0)
 		return;
 	port_add(c, p, FINDING_ERROR, TEXT("socket %s: %s; %s", path, place_error(rc), place_cure(rc)),
-		 "it does not open", with(c, p, TEXT("%s=/tmp/%s.sock", key, p->device)));
+		 "it does not open", with(c, p, key, TEXT("/tmp/%s.sock", p->device)));
 }
 
 /* The listener that it is to connect to: 0, or why not. */
@@ -259,7 +277,7 @@ static void check_connecting(struct check *c, const struct port *p, const char *
 			 "it does not open", TEXT("namei -l %s", QUOTE(path)));
 	else if (rc != 0)
 		port_add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
-			 "it does not open", with(c, p, "server=1"));
+			 "it does not open", with(c, p, "server", "1"));
 }
 
 static bool says(const struct port *p, const char *key, const char *value, bool otherwise)
@@ -276,7 +294,7 @@ static void check_vhost(struct check *c, const struct port *p)
 
 	if (devargs_value(p->devargs, "iface", path, sizeof(path)) &&
 	    !says(p, "client", "1", false))
-		check_listening(c, p, "iface", path);
+		check_listening(c, p, "iface", path, false);
 }
 
 /* Then it makes a tap, too. */
@@ -305,7 +323,7 @@ static void check_virtio_user(struct check *c, const struct port *p)
 		return;
 	}
 	if (says(p, "server", "1", false))
-		check_listening(c, p, "path", path);
+		check_listening(c, p, "path", path, false);
 	else
 		check_connecting(c, p, path);
 	if (!c->args.no_huge && !c->args.single_file)
@@ -320,8 +338,8 @@ static void check_memif(struct check *c, const struct port *p)
 	char path[256] = "/run/memif.sock";
 
 	devargs_value(p->devargs, "socket", path, sizeof(path));
-	if (says(p, "socket-abstract", "no", false) && server)
-		check_listening(c, p, "socket", path);
+	if (server)
+		check_listening(c, p, "socket", path, says(p, "socket-abstract", "yes", true));
 	if (!server && says(p, "zero-copy", "yes", false) && (c->args.no_huge || !c->args.single_file))
 		port_add(c, p, FINDING_ERROR,
 			 TEXT("zero-copy=yes %s",
@@ -330,25 +348,95 @@ static void check_memif(struct check *c, const struct port *p)
 			 check_rerun(c, c->args.single_file ? NULL : "--single-file-segments", NULL, "--no-huge"));
 }
 
-/* A file to read, or to write in its folder. */
+/* What a file of packets begins with. */
+static bool is_capture(const char *path)
+{
+	static const uint32_t firsts[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0x0a0d0d0a};
+	FILE *file = fopen(path, "rbe");
+	uint32_t first = 0;
+	bool is = false;
+
+	if (file == NULL || fread(&first, sizeof(first), 1, file) != 1)
+		first = 0;
+	for (size_t i = 0; i < RTE_DIM(firsts); i++)
+		is |= first == firsts[i] || first == __builtin_bswap32(firsts[i]);
+	if (file != NULL)
+		fclose(file);
+	return is;
+}
+
+static void check_replayed(struct check *c, const struct port *p, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 && errno == ENOENT)
+		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(ENOENT)), "it does not open",
+			 TEXT("tcpdump -c 1000 -w %s", QUOTE(path)));
+	else if (access(path, R_OK) != 0)
+		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
+			 TEXT("namei -l %s", QUOTE(path)));
+	/* of a pipe nothing may be read here */
+	else if (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && !is_capture(path)))
+		port_add(c, p, FINDING_ERROR, TEXT("%s is no capture", path), "it does not open",
+			 TEXT("tcpdump -c 1000 -w %s", QUOTE(TEXT("%s.pcap", path))));
+}
+
+/* May it be written? There is no other way to know than to make it. */
+static int try_to_write(const char *path)
+{
+	bool there = access(path, F_OK) == 0;
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | (there ? 0 : O_CREAT | O_EXCL), 0600);
+	int rc = fd < 0 ? -errno : 0;
+
+	if (fd >= 0) {
+		close(fd);
+		if (!there)
+			unlink(path);
+	}
+	return rc == -ENXIO ? 0 : rc; /* a pipe without its reader */
+}
+
+static void check_written(struct check *c, const struct port *p, const char *path)
+{
+	int rc = c->start ? 0 : try_to_write(path);
+	const char *slash = strrchr(path, '/');
+	const char *folder = slash == NULL || slash == path ? "/" : TEXT("%.*s", (int)(slash - path), path);
+
+	if (rc == -ENOENT && access(folder, F_OK) != 0)
+		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", folder, strerror(ENOENT)), "it does not open",
+			 TEXT("mkdir -p %s", QUOTE(folder)));
+	else if (rc != 0)
+		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(-rc)), "it does not open",
+			 with(c, p, "tx_pcap", TEXT("/tmp/%s.pcap", p->device)));
+}
+
+static const char *const capture_interfaces[] = {"iface", "rx_iface", "rx_iface_in", "tx_iface"};
+
+static bool is_live_capture(const char *devargs)
+{
+	char name[64];
+	bool is = false;
+
+	for (size_t i = 0; i < RTE_DIM(capture_interfaces); i++)
+		is |= devargs_value(devargs, capture_interfaces[i], name, sizeof(name));
+	return is && devargs_driver(devargs, "net_pcap");
+}
+
 static void check_capture(struct check *c, const struct port *p)
 {
-	char path[512], name[64], *slash;
+	char path[512], name[64], last[64] = "";
 
-	if (devargs_value(p->devargs, "iface", name, sizeof(name)) ||
-	    devargs_value(p->devargs, "rx_iface", name, sizeof(name)))
+	for (size_t i = 0; i < RTE_DIM(capture_interfaces); i++) {
+		if (!devargs_value(p->devargs, capture_interfaces[i], name, sizeof(name)) ||
+		    strcmp(name, last) == 0)
+			continue;
 		check_interface(c, p, name);
-	if (devargs_value(p->devargs, "rx_pcap", path, sizeof(path)) && access(path, R_OK) != 0)
-		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
-			 TEXT("tcpdump -c 1000 -w %s", QUOTE(path)));
-	if (!devargs_value(p->devargs, "tx_pcap", path, sizeof(path)))
-		return;
-	slash = strrchr(path, '/');
-	if (slash != NULL)
-		*slash = '\0';
-	if (slash != NULL && slash != path && access(path, W_OK | X_OK) != 0)
-		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
-			 TEXT("mkdir -p %s", QUOTE(path)));
+		snprintf(last, sizeof(last), "%s", name);
+	}
+	if (devargs_value(p->devargs, "rx_pcap", path, sizeof(path)))
+		check_replayed(c, p, path);
+	if (devargs_value(p->devargs, "tx_pcap", path, sizeof(path)))
+		check_written(c, p, path);
 }
 
 /* ---- all ---- */
@@ -359,7 +447,8 @@ static const struct {
 	uint64_t rights;
 } drivers[] = {
 	{"net_tap", check_tap, RIGHT(CAP_NET_ADMIN)},
-	{"net_af_packet", check_af_packet, RIGHT(CAP_NET_RAW)},
+	/* the other one to set the interface's address and promiscuous mode */
+	{"net_af_packet", check_af_packet, RIGHT(CAP_NET_ADMIN) | RIGHT(CAP_NET_RAW)},
 	/* the last one to find its map by number: cap_bpf is not enough */
 	{"net_af_xdp", check_af_xdp,
 	 RIGHT(CAP_NET_ADMIN) | RIGHT(CAP_NET_RAW) | RIGHT(CAP_SYS_ADMIN)},
@@ -371,7 +460,13 @@ static const struct {
 
 static uint64_t rights_for(const char *devargs)
 {
-	uint64_t rights = is_kernel_vhost(devargs) ? RIGHT(CAP_NET_ADMIN) : 0;
+	uint64_t rights = is_kernel_vhost(devargs) ? RIGHT(CAP_NET_ADMIN) :
+			  is_live_capture(devargs) ? RIGHT(CAP_NET_RAW) :
+						     0;
+	char address[16];
+
+	if (check_pci(devargs, address))
+		rights |= device_rights(address);
 
 	for (size_t i = 0; i < RTE_DIM(drivers); i++)
 		if (devargs_driver(devargs, drivers[i].driver))
@@ -396,7 +491,27 @@ static void check_queues(struct check *c, const struct port *p)
 				 TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
 				      number_of(p, known[i].key, 1), p->queues),
 				 "it does not open",
-				 with(c, p, TEXT("%s=%" PRIu64, known[i].key, p->queues)));
+				 with(c, p, known[i].key, TEXT("%" PRIu64, p->queues)));
+}
+
+/* An example for each that a driver may lack. */
+static void check_needs(struct check *c, const struct port *p)
+{
+	const char *lacks = arguments_make(&c->args, p->device) ? NULL : driver_lacks(p->devargs);
+	const char *value = TEXT("/tmp/%s.sock", p->device);
+
+	if (lacks == NULL)
+		return;
+	if (devargs_driver(p->devargs, "net_pcap")) {
+		lacks = "tx_pcap";
+		value = TEXT("/tmp/%s.pcap", p->device);
+	} else if (devargs_driver(p->devargs, "net_af_")) {
+		value = "eth0";
+	} else if (devargs_driver(p->devargs, "net_virtio_user")) {
+		value = TEXT("%s,server=1", value);
+	}
+	port_add(c, p, FINDING_ERROR, TEXT("%s has no %s=VALUE", p->device, lacks), "it does not open",
+		 with(c, p, lacks, value));
 }
 
 static void check_port(struct check *c, const char *section, const char *devargs, uint64_t queues)
@@ -412,6 +527,7 @@ static void check_port(struct check *c, const char *section, const char *devargs
 	for (size_t i = 0; i < RTE_DIM(drivers); i++)
 		if (devargs_driver(devargs, drivers[i].driver))
 			drivers[i].look(c, &p);
+	check_needs(c, &p);
 	check_rights(c, &p, rights_for(devargs));
 	check_queues(c, &p);
 }

@@ -24,5 +24,7 @@ const char *port_other(struct check *c, const struct port *p, const char *devarg
 
 /* check_pci.c: the device of that address, and who has it. */
 void check_device(struct check *c, const struct port *p, const char *address);
+/* Those of rights.h that its driver wants. */
+uint64_t device_rights(const char *address);
 
 #endif

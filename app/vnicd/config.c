@@ -12,6 +12,7 @@
 
 #include "config_file.h"
 #include "devargs.h"
+#include "driver.h"
 #include "ids.h"
 #include "options.h"
 
@@ -426,6 +427,21 @@ static const char *port_of(struct conf_reader *r, uint32_t n, struct conf_sectio
 	return *port != '\0' ? port : NULL;
 }
 
+/* Each port's driver is to take what it is given. */
+static int drivers_check(struct conf_reader *r)
+{
+	char why[CONF_TEXT * 2];
+
+	for (uint32_t i = 0; i < r->conf->nb_adapters + r->conf->nb_faces; i++) {
+		struct conf_section *s;
+		const char *port = port_of(r, i, &s);
+
+		if (port != NULL && !driver_takes(port, why, sizeof(why)))
+			return conf_fail(r, line_of(s, "port"), "port: %s", why);
+	}
+	return 0;
+}
+
 /* No two ports are to be one. */
 static int ports_check(struct conf_reader *r)
 {
@@ -487,7 +503,7 @@ static int whole_check(struct conf_reader *r)
 		if (section_check(r, &r->section[i]) < 0)
 			return -1;
 	if (adapters_check(r) < 0 || faces_check(r) < 0 || receive_check(r) < 0 ||
-	    ports_check(r) < 0 || adapter_check(r, plan, conf->plan.adapter) < 0)
+	    drivers_check(r) < 0 || ports_check(r) < 0 || adapter_check(r, plan, conf->plan.adapter) < 0)
 		return -1;
 	return conf->plan.ids == CONF_PLAN_LIST ?
 		       list_read(r, line_of(plan, "list"), &conf->plan) : 0;

@@ -49,13 +49,14 @@ uint32_t need_face_mbufs(const struct conf *conf, uint32_t face)
 /* ---- bytes ---- */
 
 /* A pool's own: its ring, and a cache for each lcore that there could be. Its objects do not cross
- * pages if they need not. */
+ * pages if they need not, and have theirs for themselves: EAL gets memory in whole pages, and what it
+ * has left of others is not beside them. */
 static uint64_t pool_bytes(uint64_t nb, uint64_t bytes, uint64_t page)
 {
 	uint64_t object = rte_mempool_calc_obj_size((uint32_t)bytes, 0, NULL);
 
 	object = object <= page ? page / (page / object) : RTE_ALIGN_CEIL(object, page);
-	return nb * (object + 2 * sizeof(void *)) +
+	return RTE_ALIGN_CEIL(nb * object, page) + nb * 2 * sizeof(void *) +
 	       RTE_MAX_LCORE * sizeof(struct rte_mempool_cache);
 }
 
@@ -89,24 +90,24 @@ uint64_t need_face_port_bytes(const struct conf *conf, uint32_t face, uint64_t p
 }
 
 /* Places in a queue and in the rings back, and twice as many NBLs. */
-static uint64_t queue_bytes(uint64_t depth, uint64_t packets)
+static uint64_t queue_bytes(uint64_t depth, uint64_t packets, uint64_t page)
 {
-	return depth * 160 + pool_bytes(2 * depth, 192 + 8 * packets, 4096);
+	return depth * 160 + pool_bytes(2 * depth, 192 + 8 * packets, page);
 }
 
 uint64_t need_adapter_bytes(const struct conf *conf, uint32_t adapter, uint64_t page)
 {
 	const struct conf_adapter *a = &conf->adapter[adapter];
-	uint64_t bytes = 1 << 20;
+	uint64_t bytes = RTE_ALIGN_CEIL(UINT64_C(1) << 20, page) + page;
 
 	for (uint32_t i = 0; i < a->nb_lower; i++)
-		bytes += queue_bytes(a->lower_depth, a->lower_packets);
+		bytes += queue_bytes(a->lower_depth, a->lower_packets, page);
 	for (uint32_t i = 0; i < conf->nb_faces; i++) {
 		const struct conf_face *f = &conf->face[i];
 
 		if (f->adapter_index != adapter)
 			continue;
-		bytes += queue_bytes(a->depth, f->nbl_packets);
+		bytes += queue_bytes(a->depth, f->nbl_packets, page);
 		if (conf_face_receives(conf, f))
 			bytes += mbufs_bytes(f->receive_depth + 512, a->mtu, page);
 	}

@@ -4,7 +4,6 @@
 #include "place.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,19 +37,21 @@ int place_bind(int fd, const struct sockaddr_un *at, socklen_t len)
 	return bind(fd, (const struct sockaddr *)at, len) == 0 ? 0 : -errno;
 }
 
-int place_check(const char *path)
+int place_check(const char *path, bool abstract)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	socklen_t len = abstract ? offsetof(struct sockaddr_un, sun_path) + 1 + strlen(path) : sizeof(at);
 	int fd, rc;
 
-	if (strlen(path) >= sizeof(at.sun_path))
+	if (strlen(path) + abstract >= sizeof(at.sun_path))
 		return -ENAMETOOLONG;
-	strcpy(at.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	strcpy(at.sun_path + abstract, path);
+	/* an abstract name is another for each type; memif's are of this */
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	rc = place_bind(fd, &at, sizeof(at));
-	if (rc == 0)
+	rc = place_bind(fd, &at, len);
+	if (rc == 0 && !abstract)
 		unlink(path);
 	close(fd);
 	return rc;

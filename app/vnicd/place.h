@@ -9,6 +9,7 @@
 #ifndef VNICD_PLACE_H
 #define VNICD_PLACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -18,9 +19,9 @@
 /* Bind `fd` there. 0; -EADDRINUSE: something is there that is not to be removed; or what bind()
  * says. */
 int place_bind(int fd, const struct sockaddr_un *at, socklen_t len);
-/* Can a socket be bound to the path, by somebody else, now? 0, and what was stale there is gone;
- * -ENAMETOOLONG; or as above. */
-int place_check(const char *path);
+/* Can a socket be bound to the path, or a memif's abstract name, by somebody else, now? 0, and what was stale
+ * there is gone; -ENAMETOOLONG; or as above. */
+int place_check(const char *path, bool abstract);
 /* What a place's error means, and what to do. */
 const char *place_error(int error);
 const char *place_cure(int error);

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from hosts import PREFIX, ROOT, VNICD, WORK, main, run, skip, started
 
@@ -339,6 +340,13 @@ def case_rights():
     as_other("error", "runtime folder: .*/var/run/dpdk/rte may not be written by this user",
              cure=r"export XDG_RUNTIME_DIR=\$\(mktemp -d\)")
     as_other("warning", "runtime folder", eal=(*LCORES, "--in-memory"))
+    # root's own, where it may not
+    os.rename(TREE + "/var/run", TREE + "/var/kept")
+    put("/var/run")
+    found("error", "runtime folder: .*/var/run/dpdk/rte may not be written by this user",
+          cure=r"^export RUNTIME_DIRECTORY=\$\(mktemp -d\)$" if os.getuid() == 0 else "XDG_RUNTIME_DIR")
+    os.unlink(TREE + "/var/run")
+    os.rename(TREE + "/var/kept", TREE + "/var/run")
     os.chmod(TREE + "/var/run/dpdk", 0o777)
     assert findings(look(user=65534)) == []
     os.chmod(TREE + "/dev/hugepages", 0o755)
@@ -360,6 +368,11 @@ def case_memlock():
     put("/proc/self/limits", "Max locked memory         unlimited            unlimited            bytes")
     assert findings(look(adapter("0000:01:00.0"))) == []
     put("/proc/self/limits", "Max locked memory         8388608              8388608              bytes")
+    status(capabilities=0x203000)
+    found("error", "memlock: this user may lock 8192 KiB, AF_XDP locks about", config=adapter("net_af_xdp0,iface=eth1"))
+    status(capabilities=0x207000)
+    assert findings(look(adapter("net_af_xdp0,iface=eth1"))) == []
+    status(capabilities=0x3000)
     # the shell that is to have it is the user's, not one that sudo or su starts
     os.chmod(TREE + "/dev/hugepages", 0o777)
     os.chmod(TREE + "/var/run/dpdk", 0o777)
@@ -388,6 +401,10 @@ def case_cpus():
     f = look(eal=("--lcores", "(0-2)@3"))
     assert f["runs"] and [x["severity"] for x in findings(f)] == ["notice"], f
     assert "no CPU to spare" in findings(f)[0]["effect"]
+    status(cpus="")
+    f = findings(look(eal=()))
+    assert [(x["subject"], x["cause"], x["effect"]) for x in f if x["severity"] == "error"] == [
+        ("lcores", "EAL's arguments name none", "it does not start")], f
     # the ways to name lcores
     machine()
     for eal in (("-c", "0xd"), ("-l", "0,2-3"), ("-l0,2-3",), ("--lcores=0@(0,1),1@2,2@3",), ("--lcores", "0,2-3")):
@@ -420,7 +437,14 @@ def case_nodes():
     found("warning", "NUMA: adapter a: its memory is to be on node 0, CPU 3 of its data lcore 2 is on node 1",
           config=adapter("net_null0,no-rx=1", "numa_node = 0\n"), cure="--set 'adapter a.numa_node=1'")
     f = findings(look(adapter("net_null0,no-rx=1", "numa_node = 5\n")))
-    assert any(x["severity"] == "error" and "memory is to be on node 5" in x["cause"] for x in f), f
+    assert any(x["severity"] == "error" and "memory is to be on node 5" in x["cause"]
+               and x["effect"] == "there is no such node: it does not start" for x in f), f
+    # no CPU of the port's node is to be had
+    put("/sys/class/net/eth1/device/numa_node", "0")
+    status(cpus="2-3")
+    f = findings(look(adapter("net_af_packet0,iface=eth1"), eal=("--lcores", "0@2,1@2,2@3")))
+    assert [x["severity"] for x in f] == ["notice"] and "its port is on node 0, CPU 3 of" in f[0]["cause"], f
+    assert "each packet crosses between them" in f[0]["effect"], f
 
 
 def case_isolation():
@@ -446,7 +470,7 @@ def case_interfaces():
     packet = adapter("net_af_packet0,iface=eth1")
     xdp = adapter("net_af_xdp0,iface=eth1")
     found("error", "adapter a: there is no interface eth9", config=adapter("net_af_packet0,iface=eth9"),
-          cure="ip link add eth9 up type veth peer name eth9-p up")
+          cure="^ip link add eth9 type veth peer name eth9-p && ip link set eth9 up && ip link set eth9-p up$")
     interface("eth1", 5, flags="0x1002")
     found("warning", "adapter a: interface eth1 is down", config=packet, cure="^ip link set eth1 up$")
     found("warning", "adapter a: interface eth1 is down", config=xdp)
@@ -469,7 +493,12 @@ def case_interfaces():
     assert findings(look(packet)) == []
     status(capabilities=0)
     put("/proc/net/route")
-    found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw[+]ep .*vnicd")
+    found("error", "net_af_packet0 needs cap_net_admin,cap_net_raw$", config=packet,
+          cure="setcap cap_net_admin,cap_net_raw[+]ep .*vnicd")
+    # one of the two is not enough: the start fails at SIOCSIFHWADDR
+    status(capabilities=1 << 13)
+    found("error", "net_af_packet0 needs cap_net_admin$", config=packet)
+    status(capabilities=0)
     put("/proc/self/limits", "Max locked memory unlimited unlimited bytes")
     found("error", "net_af_xdp0 needs cap_net_admin,cap_net_raw,cap_sys_admin$", config=xdp)
 
@@ -479,18 +508,20 @@ def case_capabilities():
     machine()
     status(capabilities=0)
     f = findings(look(adapter("net_af_packet0,iface=eth1").replace("net_null1", "net_tap0")))
-    assert [x["cause"] for x in f] == ["net_af_packet0 needs cap_net_raw", "net_tap0 needs cap_net_admin"], f
+    assert [x["cause"] for x in f] == ["net_af_packet0 needs cap_net_admin,cap_net_raw",
+                                       "net_tap0 needs cap_net_admin"], f
     assert all("setcap cap_net_admin,cap_net_raw+ep " in x["cure"] for x in f), f
     status(capabilities=0x4000)
     packet = adapter("net_af_packet0,iface=eth1")
-    found("error", "net_af_packet0 needs cap_net_raw$", config=packet, cure="setcap cap_net_raw,cap_ipc_lock[+]ep ")
+    found("error", "net_af_packet0 needs cap_net_admin,cap_net_raw$", config=packet,
+          cure="setcap cap_net_admin,cap_net_raw,cap_ipc_lock[+]ep ")
     put("/proc/self/exe")
     if os.getuid() != 0 or shutil.which("setcap") is None:
         skip("needs root, and setcap of libcap2-bin, for a file that has capabilities")
     if run("setcap", "cap_chown,cap_checkpoint_restore+ep", TREE + "/proc/self/exe").returncode != 0:
         skip("no file can have capabilities here")
-    found("error", "net_af_packet0 needs cap_net_raw$", config=packet,
-          cure="setcap cap_chown,cap_net_raw,cap_ipc_lock,cap_checkpoint_restore[+]ep ")
+    found("error", "net_af_packet0 needs cap_net_admin,cap_net_raw$", config=packet,
+          cure="setcap cap_chown,cap_net_admin,cap_net_raw,cap_ipc_lock,cap_checkpoint_restore[+]ep ")
 
 
 def case_container():
@@ -571,6 +602,20 @@ def case_permission():
         os.chmod(path, 0o600)
         as_other("error", "net_virtio_user0 needs %s, which this user may not use" % path,
                  config=face("net_virtio_user0,path=" + path), eal=eal, cure="chown 65534 " + path)
+    # in a folder that it may not enter, nor write to
+    inside = WORK + "/inside"
+    os.mkdir(inside, 0o700)
+    path = inside + "/s"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen()
+        as_other("error", "face f: socket %s: Permission denied" % path, config=face("net_virtio_user0,path=" + path),
+                 eal=eal, cure="^namei -l " + path)
+    as_other("error", "control socket: %s/c: Permission denied" % inside, cure="--control /tmp/vnicd.control$",
+             config="[vnicd]\ncontrol = %s/c\n" % inside + NULLS)
+    for key in ("rx_pcap", "tx_pcap"):
+        as_other("error", "face f: %s/x.pcap: Permission denied" % inside, config=face("net_pcap0,%s=%s/x.pcap" % (key, inside)),
+                 cure="^namei -l " if key == "rx_pcap" else "tx_pcap=/tmp/net_pcap0.pcap")
 
 
 def case_queues():
@@ -582,9 +627,15 @@ def case_queues():
     found("error", "adapter a: net_af_xdp0 has 1 queues, 2 are needed", config=shared % "",
           cure="adapter a.port=net_af_xdp0,iface=eth1,queue_count=2")
     assert findings(look(shared % ",queue_count=2")) == []
-    for devargs, more in (("net_vhost0,iface=%s/v" % WORK, "queues=2"), ("net_af_packet0,iface=eth1", "qpairs=2")):
-        found("error", "face f: net_.* has 1 queues, 2 are needed", config=face(devargs) + "queues = 2\n", cure=more)
-        assert findings(look(face(devargs + "," + more) + "queues = 2\n")) == []
+    eal = (*LCORES, "--single-file-segments")
+    for devargs, more in (("net_vhost0,iface=%s/v" % WORK, "queues=2"), ("net_af_packet0,iface=eth1", "qpairs=2"),
+                          ("net_virtio_user0,server=1,path=%s/v" % WORK, "queues=2")):
+        found("error", "face f: net_.* has 1 queues, 2 are needed", config=face(devargs) + "queues = 2\n", eal=eal,
+              cure=more)
+        assert findings(look(face(devargs + "," + more) + "queues = 2\n", eal)) == []
+    # the cure has each key once
+    f = found("error", "has 1 queues, 2 are needed", config=face("net_vhost0,queues=1,iface=%s/v" % WORK) + "queues = 2\n")
+    assert "queues=1" not in f["cure"], f
     assert findings(look(face("net_null1") + "queues = 2\n")) == []
 
 
@@ -641,9 +692,23 @@ def case_pci_iommu():
     os.rename(TREE + "/dev/vfio/7", TREE + "/dev/vfio/noiommu-7")
     put("/sys/bus/pci/iommu_groups/7/name", "vfio-noiommu")
     found("notice", "0000:01:00.0 has no IOMMU", config=pci)
-    status(capabilities=0x1000004000)
-    f = findings(look(pci))
-    assert any("noiommu-7 may be used by root only" in x["cause"] for x in f), f
+    # CAP_SYS_RAWIO opens the group, CAP_SYS_ADMIN reads physical addresses: either alone is not enough
+    for have, lacks in ((0, "cap_sys_rawio,cap_sys_admin"), (17, "cap_sys_admin"), (21, "cap_sys_rawio")):
+        status(capabilities=1 << 14 | (1 << have if have else 0))
+        f = findings(look(pci))
+        assert [x["severity"] for x in f] == ["notice", "error"], f
+        assert f[1]["cause"].startswith("0000:01:00.0 needs " + lacks), f
+    device("0000:02:00.0", driver="mlx5_core", group=None)
+    assert findings(look(adapter("0000:02:00.0"))) == []
+    status()
+    if os.getuid() == 0 and shutil.which("setpriv") is not None:
+        os.chmod(WORK, 0o755)
+        for name in ("/dev/hugepages", "/var/run/dpdk"):
+            os.chmod(TREE + name, 0o777)
+        os.chmod(TREE + "/dev/vfio/noiommu-7", 0o600)
+        f = findings(look(pci, user=65534))
+        assert [x["cause"] for x in f[1:]] == ["/dev/vfio/noiommu-7 may not be used by this user"], f
+        assert "chown 65534:65534 /dev/vfio/noiommu-7" in f[1]["cure"], f
     put("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N")
     found("error", "in no IOMMU group", config=pci)
 
@@ -716,6 +781,12 @@ def case_sockets():
     f = next(f for f in findings(look(zero, (*LCORES, "--no-huge", "-m", "512"))) if f["subject"] == "face f")
     assert "zero-copy=yes and --no-huge" in f["cause"] and "--no-huge" not in f["cure"], f
     assert findings(look(zero.replace("client", "server"))) == []
+    found("error", "net_virtio_user0 needs /dev/vhost-vdpa-0, which is not there", eal=eal,
+          config=face("net_virtio_user0,path=/dev/vhost-vdpa-0"), cure="^modprobe -a vhost_net vhost_vdpa$")
+    found("error", "control socket: /nonexistent/c: No such file", config="[vnicd]\ncontrol = /nonexistent/c\n" + NULLS,
+          cure="--control /tmp/vnicd.control$")
+    found("error", "control socket: /tmp/x*: too long; use a path of at most 107", cure="--control /tmp/vnicd.control$",
+          config="[vnicd]\ncontrol = /tmp/%s\n" % ("x" * 120) + NULLS)
     found("error", "net_virtio_user0 needs /dev/vhost-net, which is not there", config=face("net_virtio_user0,path=/dev/vhost-net"), eal=eal,
           cure="modprobe vhost_net")
 
@@ -738,6 +809,18 @@ def case_files():
     found("error", "face f: /nonexistent/x.pcap: No such file", config=face("net_pcap0,rx_pcap=/nonexistent/x.pcap"))
     found("error", "adapter a: /nonexistent: No such file", config=adapter("net_pcap0,tx_pcap=/nonexistent/x.pcap"),
           cure="^mkdir -p /nonexistent$")
+    found("error", "adapter a: there is no interface eth9", config=adapter("net_pcap0,iface=eth9"))
+    found("error", "adapter a: there is no interface eth9", config=adapter("net_pcap0,rx_iface=eth9,tx_iface=eth9"))
+    assert findings(look(adapter("net_pcap0,rx_iface=eth1"))) == []
+    for first in (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a", b"none"):
+        with open(WORK + "/x.pcap", "wb") as f:
+            f.write(first + b"x" * 100)
+        answer = findings(look(face("net_pcap0,rx_pcap=%s/x.pcap" % WORK)))
+        assert [x["cause"] for x in answer] == ([WORK + "/x.pcap is no capture"] if first == b"none" else []), answer
+    # what is to be written is not, and is not there afterwards
+    for path in ("x.pcap", "y.pcap"):
+        assert findings(look(face("net_pcap0,tx_pcap=%s/%s" % (WORK, path)))) == []
+    assert os.path.getsize(WORK + "/x.pcap") == 104 and not os.path.exists(WORK + "/y.pcap")
     found("warning", "report: /nonexistent", config="[vnicd]\nreport = /nonexistent\n" + NULLS)
     found("error", "configuration: .*c.ini:6: unknown key 'deepth'", config=NULLS + "[plan]\ndeepth = 5\n")
 
@@ -938,24 +1021,189 @@ def case_real():
     assert real((*eal, "-m", "128"))["runs"]
 
 
+def wanted(adapters, faces, more=""):
+    """A configuration of so many, and the MiB that --check says it takes."""
+    config = "".join("[adapter a%d]\nport = net_null%d,no-rx=1\n%s" % (i, i, more) for i in range(adapters))
+    config += "".join("[face f%d]\nadapter = a%d\nport = net_null%d,no-rx=1\n" % (i, i % adapters, adapters + i)
+                      for i in range(faces))
+    machine()
+    pages(0, 0, 0)
+    return config, int(re.search("about ([0-9]+) are needed", findings(look(config))[0]["cause"])[1])
+
+
+def case_hosts():
+    """The README's hosts want nothing, as they are set up there; and its figures are --check's."""
+    with open(ROOT + "/README.md") as f:
+        readme = f.read()
+    rows = re.findall(r"^\| (\d+) CPUs(?:, (\d) nodes)? \| (\d+) \| (\d+) \| (none|[\d,-]+) \| `([^`]+)` \|$", readme, re.M)
+    assert [int(row[0]) for row in rows] == [2, 4, 8, 16, 64], rows
+    for cpus, nb_nodes, adapters, nb_pages, isolated, words in rows:
+        cpus, nb_nodes, adapters = int(cpus), int(nb_nodes or 1), int(adapters)
+        machine()
+        all_cpus = "0-%d" % (cpus - 1)
+        put("/sys/devices/system/cpu/online", all_cpus)
+        status(cpus=all_cpus)
+        for name in ("isolated", "nohz_full"):
+            put("/sys/devices/system/cpu/" + name, isolated.replace("none", ""))
+        for cpu in range(cpus):
+            at = "/sys/devices/system/cpu/cpu%d/" % cpu
+            put(at + "topology/thread_siblings_list", str(cpu))
+            put(at + "cpufreq/scaling_governor", "performance")
+        nodes(["%d-%d" % (cpus * n // nb_nodes, cpus * (n + 1) // nb_nodes - 1) for n in range(nb_nodes)])
+        for n in range(nb_nodes):
+            pages(n, int(nb_pages), int(nb_pages))
+        # each port is a device on the node of its lcore: main, control, and those of data
+        data = [1] if isolated == "none" else [cpu for part in words.split()[1].split(",") for cpu in
+                                               range(int(part.split("-")[0]), int(part.split("-")[-1]) + 1)][2:]
+        assert len(data) == adapters, (data, words)
+        config = ""
+        for i, cpu in enumerate(data):
+            device("0000:%02x:00.0" % (i + 1), group=str(i + 1), node=cpu * nb_nodes // cpus)
+            config += "[adapter a%d]\nport = 0000:%02x:00.0\n" % (i, i + 1)
+            config += "[face f%d]\nadapter = a%d\nport = net_null%d\n" % (i, i, i)
+        got = findings(look(config, tuple(words.split())))
+        assert [f["subject"] for f in got] == ["isolation"] * (isolated == "none"), (words, got)
+        print("%d CPUs, %d adapters: well" % (cpus, adapters))
+    base, adapter_pages, face_pages, kib = map(int, re.search(
+        r"vnicd takes (\d+) pages, an adapter with one face (\d+), each further face (\d+) \(.* `depth`: (\d+) KiB", readme).groups())
+    one, two, further = wanted(1, 1)[1], wanted(2, 2)[1], wanted(1, 5)[1]
+    deep = (wanted(1, 1, "depth = 65536\n")[1] - one) * 1024 / (65536 - 4096)
+    print("MiB:", one, two - one, (further - one) / 4, "KiB:", deep)
+    for said, is_ in ((2 * (base + adapter_pages), one), (2 * adapter_pages, two - one), (2 * face_pages, (further - one) / 4)):
+        assert 0.9 * said < is_ <= said + 1, (said, is_)
+    assert round(deep) == kib, deep
+
+
+def case_pages():
+    """As many pages as it says are enough."""
+    config, mib = wanted(4, 5)
+    with open("/proc/meminfo") as f:
+        meminfo = dict(re.findall(r"(\w+): +(\d+)", f.read()))
+    if meminfo.get("Hugepagesize") != "2048" or int(meminfo["HugePages_Free"]) * 2 < mib:
+        skip("needs %d MiB of free hugepages: echo 512 > /proc/sys/vm/nr_hugepages" % mib)
+    with open(CONFIG, "w") as f:
+        f.write(config)
+    p = run(VNICD, "--no-pci", "--in-memory", "--socket-limit", str(mib + mib % 2), "--file-prefix", PREFIX, "--lcores",
+            subprocess.check_output(["bash", "-c", ". %s/app/setup.sh; lcore_map 1" % ROOT], text=True).strip(),
+            "--", "-c", CONFIG, "--seconds", "1")
+    assert p.returncode == 0, (mib, p)
+
+
+def agree(n, pattern, config=NULLS, eal=(), before=(), cure=r"\S"):
+    """What --check finds is what a start fails at: the same exit code, one line, no core dump."""
+    path, prefix = "%s/%d.ini" % (WORK, n), "%s-%d" % (PREFIX, n)
+    with open(path, "w") as f:
+        f.write(config)
+    env = {k: v for k, v in os.environ.items() if k != "VNICD_CHECK_ROOT"}
+    both = []
+    for words in (("--check", path, "--json"), ("-c", path, "--seconds", "1")):
+        command = [*before, VNICD, "--no-pci", "--no-huge", "-m", "64", "--file-prefix", prefix, *eal, "--", *words]
+        both.append(subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=WORK, env=env))
+    (out, said), (printed, why) = [(p.stdout, p.stderr) for p in both]
+    assert said == "" and printed == "" and why.startswith("vnicd: ") and why.count("\n") == 1, (pattern, said, printed, why)
+    errors = [f for f in findings(json.loads(out)) if f["severity"] == "error"]
+    assert [p.returncode for p in both] == [1, 1], (pattern, both, errors, why)
+    lines = ["%s: %s" % (f["subject"], f["cause"]) for f in errors]
+    assert len(lines) == 1 and re.search(pattern, lines[0]), (pattern, lines, why)
+    assert re.search(cure, errors[0]["cure"]) and run("sh", "-nc", errors[0]["cure"]).returncode == 0, errors
+    print("%s | %s | %s" % (lines[0], why.strip(), errors[0]["cure"]))
+    if errors[0]["cure"].startswith("export "):
+        p = subprocess.run([*before, "sh", "-c", errors[0]["cure"] + ' && exec "$@"', "sh", VNICD, "--no-huge", "-m", "64",
+                            "--no-pci", "--", "--check", path], capture_output=True, text=True, env=dict(env, TMPDIR=WORK))
+        assert p.returncode == 0, p
+
+
+def case_agree():
+    """The exit code says whether it would run, whatever is broken."""
+    scenes = [(pattern, {"config": face(port), "cure": cure[0] if cure else r"\S"}) for port, pattern, *cure in (
+        ("net_nonsense0", "face f: DPDK has no driver for a device net_nonsense0$"),
+        ("net_null1,sise=64", "net_null has no key 'sise'"),
+        ("net_af_packet0", "net_af_packet0 has no iface=VALUE", "net_af_packet0,iface=eth0"),
+        ("net_af_packet0,iface", "iface has no value"),
+        ("net_af_packet0,iface=nothere0", "there is no interface nothere0"),
+        ("net_vhost0", "net_vhost0 has no iface=VALUE", "net_vhost0,iface=/tmp/net_vhost0.sock"),
+        ("net_vhost0,iface=/nonexistent/s", "socket /nonexistent/s: No such file"),
+        ("net_virtio_user0", "net_virtio_user0 has no path=VALUE", "path=/tmp/net_virtio_user0.sock,server=1"),
+        ("net_virtio_user0,path=%s/nobody" % WORK, "nobody listens"),
+        ("net_memif0,role=serve", "role=serve is not a choice"),
+        ("net_memif0,role=server,socket=%s" % PREFIX, "socket %s: is in use" % PREFIX,
+         "role=server,socket=/tmp/net_memif0.sock'"),
+        ("net_memif0,role=server,socket=/nonexistent/m,socket-abstract=no", "socket /nonexistent/m: No such file"),
+        ("net_tap0,iface=sixteen-letters-", "iface=sixteen-letters- cannot be an interface's name"),
+        ("net_pcap0,infinite_rx=1", "net_pcap0 has no tx_pcap=VALUE", "infinite_rx=1,tx_pcap=/tmp/net_pcap0.pcap"),
+        ("net_pcap0,rx_pcap=/nonexistent.pcap", "/nonexistent.pcap: No such file"),
+        ("net_pcap0,rx_pcap=/dev/../etc/passwd", "passwd is no capture", r"-w \S*passwd.pcap$"),
+        ("net_pcap0,rx_pcap=" + WORK, WORK + " is no capture"),
+        ("net_pcap0,tx_pcap=/proc/x.pcap", "/proc/x.pcap: No such file", "net_pcap0,tx_pcap=/tmp/net_pcap0.pcap"),
+        ("net_pcap0,tx_pcap=" + WORK, WORK + ": Is a directory"),
+        ("net_pcap0,tx_iface=nothere0", "there is no interface nothere0"))]
+    # who may use the control socket
+    control = "[vnicd]\ncontrol = %s/%s\ncontrol_%s\n"
+    for pattern, config, cure in (
+            ("control_operators = nobody-here: no user 'nobody-here' here", control % (WORK, 1, "operators = nobody-here"),
+             "--control_operators root$"),
+            ("control_readers = @nobody-here: no group", control % (WORK, 2, "readers = @nobody-here"), "root$"),
+            ("there is none, and control_readers = root", "[vnicd]\ncontrol_readers = root\n",
+             "--control /tmp/vnicd.control"),
+            ("control socket: /nonexistent/s: No such file", "[vnicd]\ncontrol = /nonexistent/s\n", "--control /tmp")):
+        scenes.append((pattern, {"config": config + NULLS, "cure": cure}))
+    # EAL's arguments: what it does not take is left out
+    for eal, pattern, cure in (
+            (("--nonsense",), "EAL's arguments: .*unrecognized option '--nonsense'", "--file-prefix [^ ]* -- "),
+            (("-l", "foo", "--no-telemetry"), "EAL's arguments: invalid core list",
+             "--file-prefix [^ ]* --no-telemetry -- "),
+            (("-l", "0", "--main-lcore", "5"), "EAL's arguments: Main lcore is not enabled", " -l 0 -- "),
+            (("--socket-mem", "64"), "-m and --socket-mem cannot be specified", "-m 64 --file-prefix [^ ]* -- "),
+            (("-d", "/nonexistent.so"), "/nonexistent.so: cannot open", "--file-prefix [^ ]* -- "),
+            (("-l",), "requires an argument", "--file-prefix [^ ]* -- "),
+            (("--vdev", "net_nonsense0"), "DPDK has no driver for a device net_nonsense0", "^ls /"),
+            (("-l", "0,99"), "CPUs: lcores are to have 99", "--lcores")):
+        scenes.append((pattern, {"eal": eal, "cure": cure}))
+    scenes.append(("its memory is to be on node 5", {"config": adapter("net_null0,no-rx=1", "numa_node = 5\n")}))
+    # root with fewer rights
+    if os.getuid() == 0 and run("unshare", "--net", "true").returncode == 0:
+        for right, port, pattern in (("+net_raw", "net_af_packet0,iface=lo", "needs cap_net_admin"),
+                                     ("+net_admin", "net_pcap0,iface=lo", "needs cap_net_raw")):
+            few = "-all," + right
+            scenes.append((pattern, {"config": face(port), "before": (
+                "unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", "setpriv", "--inh-caps", few,
+                "--bounding-set", few, "--ambient-caps", few)}))
+    hide = "mount -t tmpfs -o ro tmpfs /var/run"
+    if os.getuid() == 0 and run("unshare", "--mount", "sh", "-c", hide).returncode == 0:
+        scenes.append(("runtime folder: /var/run/dpdk/.* may not be written", {"cure": "^export RUNTIME_DIRECTORY=", "before": (
+            "unshare", "--mount", "sh", "-c", hide + ' && exec "$@"', "sh")}))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s, ThreadPoolExecutor(4) as pool:
+        s.bind("\0" + PREFIX)
+        list(pool.map(lambda n: agree(n, scenes[n][0], **scenes[n][1]), range(len(scenes))))
+    assert not os.path.exists("/proc/x.pcap")
+
+
 def case_namespace():
     """An interface is looked for where this process is, not where /sys was mounted."""
     if os.getuid() != 0 or run("unshare", "--net", "true").returncode != 0:
         skip("needs root, and network namespaces, for interfaces of its own")
     host = [name for name in os.listdir("/sys/class/net") if name not in ("lo", "vdoc0", "vdoc1")]
 
-    def inside(name):
+    def inside(name, before=()):
         with open(CONFIG, "w") as f:
             f.write(adapter("net_af_packet0,iface=" + name))
-        p = run("unshare", "--net", "sh", "-c", "ip link add vdoc0 type veth peer name vdoc1 && ip link set vdoc0 up && "
-                "exec %s --no-pci --no-huge -m 512 -- --check %s --json" % (VNICD, CONFIG))
-        return ["%s %s" % (f["severity"], f["cause"]) for f in json.loads(p.stdout)["findings"]
-                if f["subject"] == "adapter a"]
+        script = ["ip link add vdoc0 type veth peer name vdoc1", "ip link set vdoc0 up", *before,
+                  "exec %s --no-pci --no-huge -m 512 -- --check %s --json" % (VNICD, CONFIG)]
+        p = run("unshare", "--net", "sh", "-c", " && ".join(script))
+        assert p.stdout.startswith("{"), p
+        return [f for f in json.loads(p.stdout)["findings"] if f["subject"] == "adapter a"]
 
-    assert inside("vdoc0") == ["warning interface vdoc0 has no carrier"], inside("vdoc0")
-    assert inside("vdoc1") == ["warning interface vdoc1 is down"], inside("vdoc1")
+    def cause(name, before=()):
+        return ["%s %s" % (f["severity"], f["cause"]) for f in inside(name, before)]
+
+    assert cause("vdoc0") == ["warning interface vdoc0 has no carrier"], cause("vdoc0")
+    assert cause("vdoc1") == ["warning interface vdoc1 is down"], cause("vdoc1")
     for name in host[:1]:
-        assert inside(name) == ["error there is no interface " + name], inside(name)
+        assert cause(name) == ["error there is no interface " + name], cause(name)
+    for name in ("vdoc9", "vdoc9-as-longest"[:15]):
+        f = inside(name)
+        assert f[0]["cause"] == "there is no interface " + name, f
+        assert cause(name, (f[0]["cure"],)) == ["ok interface %s is up" % name], (f, cause(name, (f[0]["cure"],)))
 
 
 main(globals())

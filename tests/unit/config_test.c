@@ -18,6 +18,7 @@
 #include <rte_common.h>
 
 #include "config.h"
+#include "driver.h"
 #include "options.h"
 
 #define NB_MUTATIONS 20000
@@ -39,7 +40,7 @@ static const char full[] =
 	"control_lcore = 3\n"
 	"\n"
 	"[adapter a0]\n"
-	"port = net_pcap0,tx_pcap=/tmp/x=y.pcap\n"
+	"port = any0,tx_pcap=/tmp/x=y.pcap\n"
 	"queues = 2\n"
 	"depth = 128\n"
 	"burst = 16\n"
@@ -294,7 +295,7 @@ static void all_values(void **state)
 	assert_string_equal(c->global.report, "/tmp/a report");
 	assert_int_equal(c->global.control_lcore, 3);
 	assert_int_equal(c->nb_adapters, 2);
-	assert_string_equal(c->adapter[0].port, "net_pcap0,tx_pcap=/tmp/x=y.pcap");
+	assert_string_equal(c->adapter[0].port, "any0,tx_pcap=/tmp/x=y.pcap");
 	assert_int_equal(c->adapter[0].queues, 2);
 	assert_int_equal(c->adapter[0].depth, 128);
 	assert_int_equal(c->adapter[0].burst, 16);
@@ -672,6 +673,74 @@ static void whole_errors(void **state)
 	};
 
 	wrong_expect(*state, wrong, RTE_DIM(wrong));
+}
+
+#define EIGHT ",id=0,id=0,id=0,id=0,id=0,id=0,id=0,id=0"
+
+static void driver_errors(void **state)
+{
+	static const struct wrong wrong[] = {
+		{BASE "[face f1]\nport = net_null2,sise=64\n", 7,
+		 "port: net_null has no key 'sise'; its keys are size, copy, no-rx\n"},
+		{BASE "[face f1]\nport = net_null2,size=x\n", 7, "port: size=x is no number; write size=NUMBER\n"},
+		{BASE "[face f1]\nport = net_null2,size=64k\n", 7, "size=64k is no number"},
+		{BASE "[face f1]\nport = net_null2,size=-1\n", 7, "size=-1 is no number"},
+		{BASE "[face f1]\nport = net_null2,size=\n", 7, "port: size has no value; write size=VALUE\n"},
+		/* its driver does not survive it */
+		{BASE "[face f1]\nport = net_af_packet0,iface\n", 7, "iface has no value; write iface=VALUE\n"},
+		{BASE "[face f1]\nport = net_tap0,iface=abcdefghijklmnop\n", 7,
+		 "iface=abcdefghijklmnop cannot be an interface's name; write one of up to 15 characters"},
+		{BASE "[face f1]\nport = net_tap0,iface=a/b\n", 7, "iface=a/b cannot be an interface's name"},
+		/* this one would be a client, of the default socket */
+		{BASE "[face f1]\nport = net_memif0,role=server,sockt=/s\n", 7,
+		 "port: net_memif has no key 'sockt'; its keys are id, bsize, rsize, role, socket-abstract, "
+		 "zero-copy, socket, mac, secret\n"},
+		{BASE "[face f1]\nport = net_memif0,role=serve\n", 7,
+		 "port: role=serve is not a choice; allowed: server, client, master, slave\n"},
+		{BASE "[face f1]\nport = net_memif0,zero-copy=ye\n", 7, "allowed: yes, no\n"},
+		{BASE "[face f1]\nport = net_memif0,server\n", 7, "net_memif has no key 'server'"},
+		{BASE "[face f1]\nport = net_memif0" EIGHT EIGHT EIGHT EIGHT ",id=0\n", 7,
+		 "port: more arguments than DPDK reads; use fewer\n"},
+		/* DPDK takes no '=' in a value */
+		{BASE "[face f1]\nport = net_pcap0,tx_pcap=/x=y.pcap\n", 7, "net_pcap has no key '/x'"},
+		{BASE "[face f1]\nport = net_pcap0,tx_pcap=x,phy_mac=y\n", 7, "phy_mac=y is no number"},
+	};
+
+	wrong_expect(*state, wrong, RTE_DIM(wrong));
+}
+
+/* All that the drivers take; and of those that are not known here, anything. */
+static void driver_words(void **state)
+{
+	static const char *const ports[] = {
+		"net_null1,size=64,copy=0,no-rx=1", "net_null1,", "net_null1,,size=0x40",
+		"net_af_packet0,iface=e,qpairs=1,blocksz=4096,framesz=2048,framecnt=512,qdisc_bypass=0",
+		"net_af_xdp0,iface=e,start_queue=0,queue_count=1,shared_umem=0,xdp_prog=/p,busy_budget=64,"
+		"force_copy=1",
+		"net_tap0,iface=abcdefghijklmno,mac=fixed,remote=e,persist",
+		"net_vhost0,iface=/s,queues=1,client=0,iommu-support=0,postcopy-support=0,tso=0,"
+		"linear-buffer=0,ext-buffer=0,legacy-ol-flags=0",
+		"net_virtio_user0,path=/s,mac=02:00:00:00:00:01,cq=1,queue_size=256,queues=1,iface=e,server=1,"
+		"mrg_rxbuf=1,in_order=1,packed_vq=0,speed=1000,vectorized=0",
+		"net_memif0,id=0,role=master,bsize=2048,rsize=10,socket=@s,socket-abstract=yes,"
+		"mac=02:00:00:00:00:01,zero-copy=no,secret=s",
+		"net_pcap0,rx_pcap=a,tx_pcap=b,phy_mac=0,infinite_rx=1",
+		"net_pcap0,iface=e", "net_pcap0,rx_iface=e,rx_iface_in=f,tx_iface=e",
+		"net_ring0,nodeaction=r:0:ATTACH", "0000:01:00.0,anything", "x,=,",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < RTE_DIM(ports); i++) {
+		char why[512] = "";
+
+		if (!driver_takes(ports[i], why, sizeof(why)))
+			fail_msg("%s: %s", ports[i], why);
+		assert_null(driver_lacks(ports[i]));
+	}
+	assert_string_equal(driver_lacks("net_af_packet0,qpairs=1"), "iface");
+	assert_string_equal(driver_lacks("net_virtio_user0"), "path");
+	assert_string_equal(driver_lacks("net_pcap0,infinite_rx=1"),
+			    "rx_pcap tx_pcap iface rx_iface rx_iface_in tx_iface");
 }
 
 static void rule_errors(void **state)
@@ -1187,9 +1256,9 @@ int main(void)
 		TEST(defaults), TEST(all_values), TEST(bounds), TEST(layers), TEST(shares),
 		TEST(accepted_forms), TEST(shared_things), TEST(many_sections), TEST(pipe_read),
 		TEST(section_errors), TEST(key_errors), TEST(value_errors), TEST(whole_errors),
-		TEST(list_length), TEST(rule_errors), TEST(raw_errors), TEST(large_files), TEST(path_errors),
-		TEST(permission), TEST(set_values), TEST(set_errors), TEST(long_options),
-		TEST(option_errors), TEST(pages), TEST(mutations), TEST(set_mutations),
+		TEST(list_length), TEST(driver_errors), TEST(driver_words), TEST(rule_errors), TEST(raw_errors),
+		TEST(large_files), TEST(path_errors), TEST(permission), TEST(set_values), TEST(set_errors),
+		TEST(long_options), TEST(option_errors), TEST(pages), TEST(mutations), TEST(set_mutations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
