@@ -108,6 +108,13 @@ void say(enum say_level level, const char *format, ...)
 	(void)format;
 }
 
+void say_often(struct say_kind *kind, enum say_level level, const char *format, ...)
+{
+	(void)kind;
+	(void)level;
+	(void)format;
+}
+
 /* Of what nothing has gone for, nothing is called. */
 #define NEVER(name, ...)                                                                           \
 	void name(__VA_ARGS__)                                                                     \
