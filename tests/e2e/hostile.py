@@ -180,13 +180,18 @@ def case_rules():
 
 
 def case_mtu():
-    """Frames longer than the adapter takes, and up again longer than a face takes; among those that fit."""
+    """Frames longer than the adapter takes, and up again longer than a face takes; among those that fit. What
+    is hardly meant so has a line."""
     p = run(*command("[vnicd]\nseconds = 1\n[adapter a]\nport = net_null0,no-rx=1\nlocal = yes\n"
-                     "max_frame = 1000\n[face f]\nport = net_null1,size=1400\n"
+                     "max_frame = 1000\nin_flight = 64\ndepth = 512\n[face h]\nport = net_null3,no-rx=1\nmbufs = 1024\n"
+                     "[face f]\nport = net_null1,size=1400\n"
                      "mac = 02:00:00:00:00:01\n[face g]\nport = net_null2,size=900\n"
                      "mac = 02:00:00:00:00:02\n"))
     assert p.returncode == 0, p
     assert "face f: its MTU of 1500 is more than adapter a takes: frames above 1000 bytes are refused" in p.stderr, p
+    assert "adapter a: in_flight = 64 is not enforced: the port does not tell what it holds; set" in p.stderr, p
+    assert "face h: it receives broadcasts only, for it is not alone on adapter a; give it mac" in p.stderr, p
+    assert p.stderr.count("broadcasts only") == 1, p
     rows = {m[1]: list(map(int, m[2].split())) for m in re.finditer(r"^  (.+?) {2,}((?:\d+ *)+)$", p.stdout, re.M)}
     assert rows["invalid length"][0] == rows["rejected"][0] == rows["f"][0] > 0, p.stdout
     assert rows["f"][1] == 0 and rows["g"][1] == rows["g"][0] == rows["sent"][0] > 0, p.stdout
@@ -220,8 +225,9 @@ def case_frames():
         s.settimeout(20)
         raw.append(s)
     p = begin("[vnicd]\ncontrol = %s/c\n[adapter a]\nport = net_af_packet0,iface=%s\n[face f]\n"
-              "port = net_af_packet1,iface=%s\n" % (WORK, ends[0], ends[1]))
+              "port = net_af_packet1,iface=%s,qdisc_bypass=0\n" % (WORK, ends[0], ends[1]))
     until(lambda: listens(WORK + "/c"), "it does not start")
+    assert "face f: with qdisc_bypass=0 its driver, and the lcore, sleeps in the kernel" in open(WORK + "/err").read()
     with socket.socket(socket.AF_UNIX) as s:  # the lcores run when it answers
         s.connect(WORK + "/c")
         s.sendall(b"list\n")

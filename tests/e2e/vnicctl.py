@@ -476,7 +476,7 @@ def case_interrupt():
 
 # ---- roles ----
 
-def as_reader(lines):
+def as_nobody(lines):
     """The answers to these, written by another user."""
     said = must("setpriv", "--reuid", str(NOBODY), "--clear-groups", sys.executable, "-c",
                 "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(%r)\nf = s.makefile('rw')\n"
@@ -507,9 +507,9 @@ def case_roles():
     changes = [line.split()[0].rstrip(":") for line in help if line.split()[0].rstrip(":") not in asks]
     assert {"set", "reload", "capture", "start", "remove", "cancel_flow"} < set(changes) and len(changes) > 15, changes
     lines = ["set a.packets_per_s 77", "set log.vnicd debug", "capture start %s/r" % WORK] + changes
-    for line, answer in zip(lines, as_reader(lines)):
+    for line, answer in zip(lines, as_nobody(lines)):
         assert answer.get("needs") == "operator" and "you may ask, not change" in answer["error"], (line, answer)
-    for answer in as_reader(asks):
+    for answer in as_nobody(asks):
         assert "needs" not in answer, answer
     assert "neither control_operators nor control_readers names user %d" % OTHER in ask("list", user=OTHER, code=4)
     assert d.ask("state a")["state"] == "Running" and d.ask("show a")["packets_per_s"] == 10
@@ -551,6 +551,13 @@ def case_roles():
     line("capture stop", 0)
     assert os.stat(WORK + "/captures/x").st_uid == NOBODY
     d.ask("capture start %s/own" % WORK)
+    d.stop()
+    # it is made by vnicd, which may not give it away here
+    Daemon.before = staticmethod(lambda program: ["setpriv", "--bounding-set", "-chown", *program])
+    d = Daemon("control_operators = %d\ncaptures = %s/captures/\n" % (NOBODY, WORK) + SLOW)
+    assert as_nobody(["capture start %s/captures/y" % WORK])[0]["capture"] == "on"
+    assert ("capture %s/captures/y: user %d cannot be given it: Operation not permitted; as root: chown %d %s/captures/y\n" %
+            (WORK, NOBODY, NOBODY, WORK)) in open(WORK + "/err").read()
     d.stop()
     base = "[vnicd]\ncontrol = %s\n%%s\n%s" % (CONTROL, SLOW)
     refused(base % "control_operators = root, nobody-here", "control_operators = .*no user 'nobody-here' here: name")
