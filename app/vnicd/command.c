@@ -145,8 +145,8 @@ static int read_target(struct vnicd *d, struct order *o, struct words *w, char *
 	if (words_take(w, "face")) {
 		face = flow_face(d, w->now);
 		if (face == NULL || d->adapter[face->conf->adapter_index].adapter != o->adapter) {
-			snprintf(why, len, "%s: adapter %s has no such face; faces %s names them", o->command->name, o->name,
-				 o->name);
+			snprintf(why, len, "%s: adapter %s has no such face; faces %s names them", o->command->name,
+				 o->name, o->name);
 			return -1;
 		}
 		words_next(w);

@@ -34,8 +34,8 @@ void query_receive(struct vnicd *d, struct words *w, struct answer *a)
 	if (face == NULL)
 		return;
 	if (vnic_face_receiver(face->face) == NULL) {
-		answer_error(a, "face %s does not receive; it does with receive = yes in it and in its adapter, if that is no "
-			     "layer, after a reload", face->conf->name);
+		answer_error(a, "face %s does not receive; it does with receive = yes in it and in its adapter, "
+			     "if that is no layer, after a reload", face->conf->name);
 		return;
 	}
 	vnic_receiver_stats_get(vnic_face_receiver(face->face), &s);

@@ -67,7 +67,8 @@ static void take_back(struct reload *r, const struct vnicd_face *f)
 	while (vnic_ticket_verdict(r->ticket, &verdict) != 0)
 		attend(r->d);
 	say_often(&returns, SAY_WARNING, "face %s: %" PRIu64 " queued packets were taken back, drain_ms = %" PRIu64
-		  " was not enough for them; raise it before the next reload", f->conf->name, verdict.aborted.packets, r->d->conf.global.drain_ms);
+		  " was not enough for them; raise it before the next reload", f->conf->name,
+		  verdict.aborted.packets, r->d->conf.global.drain_ms);
 }
 
 static void set_receive(const struct reload *r, bool on)
