@@ -220,7 +220,7 @@ static void check_there(struct check *c)
 		findings_add(&c->f, FINDING_ERROR, "CPUs",
 			     TEXT("lcores are to have %s, online are %s", cpus_text(&missing, text),
 				  cpus_text(&online, have)),
-			     "EAL does not start", cure);
+			     CHECK_NO_EAL, cure);
 	else if (lacks(&wanted, &usable, &missing))
 		findings_add(&c->f, FINDING_WARNING, "CPUs",
 			     TEXT("lcores are to have %s, this process was given %s",

@@ -170,7 +170,7 @@ static bool is_found(const struct check *c)
 
 static void not_taken(struct check *c, const struct answer *answer, char said[HUSH_MAX])
 {
-	const char *cause = answer->came ? hush_cause(said) : "it does not survive them";
+	const char *cause = answer->came ? hush_cause(said) : "it ends at them";
 
 	if (cause == NULL)
 		cause = "it does not say what is wrong";

@@ -115,7 +115,7 @@ static void find_no_mount(struct check *c)
 		     c->args.huge_dir != NULL ?
 			     TEXT("--huge-dir %s is on no mount of hugetlbfs", dir) :
 			     "it is not mounted",
-		     "EAL does not start",
+		     CHECK_NO_EAL,
 		     ROOT(TEXT("mkdir -p %s && mount -t hugetlbfs nodev %s", QUOTE(dir), QUOTE(dir))));
 }
 
@@ -133,7 +133,7 @@ static void find_unusable(struct check *c, uint64_t kib, const char *path)
 			     check_rerun(c, TEXT("--huge-dir %s", QUOTE(TEXT("%s", other))), NULL,
 					 NULL));
 	else
-		findings_add(&c->f, FINDING_ERROR, "hugetlbfs", cause, "EAL does not start",
+		findings_add(&c->f, FINDING_ERROR, "hugetlbfs", cause, CHECK_NO_EAL,
 			     ROOT(TEXT("%s%schown %u:%u %s",
 				       there ? "" : TEXT("mkdir -p %s", QUOTE(path)),
 				       there ? "" : " && ", geteuid(), getegid(), QUOTE(path))));
@@ -249,7 +249,7 @@ static void find_too_few(struct check *c, const struct sizes *s, int node, uint6
 	else
 		findings_add(&c->f, FINDING_ERROR, "hugepages",
 			     TEXT("this kernel has none of %" PRIu64 " KiB on node %d", kib, node),
-			     "EAL does not start",
+			     CHECK_NO_EAL,
 			     check_rerun(c,
 					 TEXT("--no-huge -m %" PRIu64,
 					      RTE_MAX(mib(bytes), (uint64_t)NO_HUGE_MIB)),
@@ -410,7 +410,7 @@ void check_memory(struct check *c)
 	need_of(c, &n);
 	if (c->args.no_huge && c->args.in_memory)
 		findings_add(&c->f, FINDING_ERROR, "memory",
-			     "--no-huge and --in-memory exclude each other", "EAL does not start",
+			     "--no-huge and --in-memory exclude each other", CHECK_NO_EAL,
 			     check_rerun(c, NULL, NULL, "--in-memory"));
 	if (c->args.no_huge)
 		check_no_huge(c, &n);

@@ -89,7 +89,7 @@ static void check_runtime(struct check *c)
 	}
 	findings_add(&c->f, c->args.no_shconf ? FINDING_WARNING : FINDING_ERROR, "runtime folder",
 		     TEXT("%s may not be written by this user", folder),
-		     c->args.no_shconf ? "no telemetry" : "EAL does not start",
+		     c->args.no_shconf ? "no telemetry" : CHECK_NO_EAL,
 		     getuid() == 0 ? "export RUNTIME_DIRECTORY=$(mktemp -d)" :
 				     "export XDG_RUNTIME_DIR=$(mktemp -d)");
 }
@@ -109,7 +109,7 @@ static void check_instance(struct check *c)
 			&c->f, FINDING_ERROR, "file prefix",
 			TEXT("process %d runs with the file prefix %s", (int)lock.l_pid,
 			     c->args.prefix),
-			"EAL does not start",
+			CHECK_NO_EAL,
 			check_rerun(c, TEXT("--file-prefix %s", QUOTE(TEXT("%s2", c->args.prefix))),
 				    NULL, NULL));
 	close(fd);
