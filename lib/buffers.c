@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * buffers.c - the rx buffers of ports: their names, and when they may go
+ * buffers.c - buffers that ports may have, and those of ports: their names, and when they may go
  *
  * Setup threads.
  */
 #include "buffers.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_malloc.h>
 #include <rte_mbuf.h>
+#include <rte_spinlock.h>
 
 #define NAME_LEN 64
 #define CACHE 256
@@ -96,5 +99,64 @@ void vnic__buffers_free(uint16_t port, vnic_quiesce *quiesce, void *context)
 
 		if (mp != NULL && all_back(mp, quiesce, context))
 			rte_mempool_free(mp);
+	}
+}
+
+/* ---- of adapters that are no more ---- */
+
+struct left {
+	struct left *next;
+	struct rte_mempool *mp;
+};
+
+static rte_spinlock_t lock = RTE_SPINLOCK_INITIALIZER; /* setup threads of several controls */
+static struct left *left_first;
+
+uint32_t vnic__buffers_number(void)
+{
+	static _Atomic uint32_t number;
+
+	return atomic_fetch_add_explicit(&number, 1, memory_order_relaxed);
+}
+
+static void keep(struct left *l)
+{
+	rte_spinlock_lock(&lock);
+	l->next = left_first;
+	left_first = l;
+	rte_spinlock_unlock(&lock);
+}
+
+void vnic__buffers_leave(struct rte_mempool *mp)
+{
+	struct left *l;
+
+	if (mp == NULL || rte_mempool_in_use_count(mp) == 0) {
+		rte_mempool_free(mp);
+		return;
+	}
+	l = rte_malloc("vnic_left", sizeof(*l), 0);
+	if (l == NULL)
+		return; /* it stays, for good */
+	l->mp = mp;
+	keep(l);
+}
+
+void vnic__buffers_free_left(vnic_quiesce *quiesce, void *context)
+{
+	struct left *l, *next;
+
+	rte_spinlock_lock(&lock);
+	l = left_first;
+	left_first = NULL;
+	rte_spinlock_unlock(&lock);
+	for (; l != NULL; l = next) {
+		next = l->next;
+		if (all_back(l->mp, quiesce, context)) {
+			rte_mempool_free(l->mp);
+			rte_free(l);
+		} else {
+			keep(l);
+		}
 	}
 }

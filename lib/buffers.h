@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
- * buffers.h - the rx buffers of ports: their names, and when they may go
+ * buffers.h - buffers that ports may have, and those of ports: their names, and when they may go
  *
  * Setup threads. Their name tells how the port came about: made by vnic_port_open(), or found. Of
  * one that was made there may be more: of ports before it that had its number.
@@ -22,5 +22,13 @@ void vnic__buffers_drop(struct rte_mempool *mp);
 /* When its port, which was made, is closed: free its buffers, and those that ports before it have
  * left, unless somebody has one of them; see vnic_ports_close(). */
 void vnic__buffers_free(uint16_t port, vnic_quiesce *quiesce, void *context);
+
+/* Another number each time, for the names of an adapter's pools: one that is left may outlive it. */
+uint32_t vnic__buffers_number(void);
+/* Of an adapter that nobody polls any more: free its pool, now, or when the port that has packets of it
+ * still has given them back: at the next vnic_ports_close() after that. NULL is ignored. */
+void vnic__buffers_leave(struct rte_mempool *mp);
+/* When ports were closed: free those of them that are back. */
+void vnic__buffers_free_left(vnic_quiesce *quiesce, void *context);
 
 #endif

@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 #include <rte_ether.h>
 
+#include "buffers.h"
 #include "vnic.h"
 
 #define COPIES_CACHE 64
@@ -18,8 +19,7 @@ int vnic__fit_init(struct vnic__fit *fit, const struct vnic__offload *offload, u
 {
 	char full[RTE_MEMPOOL_NAMESIZE];
 
-	/* adapters of two controls may have one name, their memory is their own */
-	snprintf(full, sizeof(full), "fit_%p", (void *)fit);
+	snprintf(full, sizeof(full), "vnic_fit_%u", vnic__buffers_number());
 	fit->offload = offload;
 	fit->copies = rte_pktmbuf_pool_create(full, nb_copies, COPIES_CACHE, 0,
 					      (uint16_t)(RTE_PKTMBUF_HEADROOM + offload->max_frame),
@@ -29,7 +29,7 @@ int vnic__fit_init(struct vnic__fit *fit, const struct vnic__offload *offload, u
 
 void vnic__fit_fini(struct vnic__fit *fit)
 {
-	rte_mempool_free(fit->copies);
+	vnic__buffers_leave(fit->copies);
 	fit->copies = NULL;
 }
 

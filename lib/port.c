@@ -316,6 +316,7 @@ int vnic_ports_close(const uint16_t *ports, uint32_t n, vnic_quiesce *quiesce, v
 	}
 	for (uint32_t i = 0; i < n; i++)
 		vnic__buffers_free(ports[i], quiesce, context);
+	vnic__buffers_free_left(quiesce, context);
 	return rc;
 }
 

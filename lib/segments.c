@@ -10,6 +10,7 @@
 #include <rte_ethdev.h>
 #include <rte_tcp.h>
 
+#include "buffers.h"
 #include "vnic.h"
 
 #define CACHE 64
@@ -24,20 +25,20 @@ int vnic__segmenter_init(struct vnic__segmenter *sg, const struct vnic__offload 
 
 	if (offload->passes || (offload->does & RTE_MBUF_F_TX_TCP_SEG) != 0)
 		return 0;
-	snprintf(name, sizeof(name), "sh_%p", (void *)sg);
+	snprintf(name, sizeof(name), "vnic_headers_%u", vnic__buffers_number());
 	sg->headers = rte_pktmbuf_pool_create(name, nb, CACHE, 0, RTE_PKTMBUF_HEADROOM + HEADERS_ROOM,
 					      numa_node);
 	if (sg->headers == NULL)
 		return -rte_errno;
-	snprintf(name, sizeof(name), "sp_%p", (void *)sg);
+	snprintf(name, sizeof(name), "vnic_pieces_%u", vnic__buffers_number());
 	sg->pieces = rte_pktmbuf_pool_create(name, nb * PIECES, CACHE, 0, 0, numa_node);
 	return sg->pieces == NULL ? -rte_errno : 0;
 }
 
 void vnic__segmenter_fini(struct vnic__segmenter *sg)
 {
-	rte_mempool_free(sg->headers);
-	rte_mempool_free(sg->pieces);
+	vnic__buffers_leave(sg->headers);
+	vnic__buffers_leave(sg->pieces);
 	*sg = (struct vnic__segmenter){0};
 }
 

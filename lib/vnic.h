@@ -366,7 +366,8 @@ struct vnic_adapter *vnic_adapter_create(struct vnic_control *control,
 /* setup, when neither data nor control thread polls any more: -EBUSY while a client is
  * open, a ticket or a request pending, or while a port below a one-to-many layer has packets
  * that it has sent and not yet given back: stopping the port makes it. Then nothing is done: all is
- * as it was, the name too. A running adapter is paused, halted and stopped here. NULL is ignored. */
+ * as it was, the name too. A running adapter is paused, halted and stopped here. Copies that its own
+ * port has still (a port that others share) are freed by vnic_ports_close(). NULL is ignored. */
 int vnic_adapter_destroy(struct vnic_adapter *adapter);
 /* setup: its name is free from now on, for one that is made in its place while it cannot be destroyed
  * yet, and vnic_control_find() does not find it any more; for good. All else stays as it was. */

@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 
+#include "buffers.h"
 #include "eal.h"
 #include "fit.h"
 #include "vnic.h"
@@ -290,6 +292,32 @@ static void init_says_why(void **state)
 	vnic__fit_fini(&other);
 }
 
+/* A port that stays has one of them when its adapter goes, and another adapter comes. */
+static void a_copy_that_is_out(void **state)
+{
+	static char was[RTE_MEMPOOL_NAMESIZE];
+	struct vnic__fit goes = {0}, comes = {0};
+	struct rte_mempool *mp;
+	struct rte_mbuf *m;
+
+	(void)state;
+	assert_int_equal(vnic__fit_init(&goes, &offload, COPIES, -1), 0);
+	mp = goes.copies;
+	snprintf(was, sizeof(was), "%s", mp->name);
+	m = rte_pktmbuf_alloc(mp);
+	vnic__fit_fini(&goes);
+	assert_null(goes.copies);
+	assert_ptr_equal(rte_mempool_lookup(was), mp);
+	assert_int_equal(vnic__fit_init(&comes, &offload, COPIES, -1), 0);
+	assert_ptr_not_equal(comes.copies, mp);
+	vnic__buffers_free_left(NULL, NULL);
+	assert_ptr_equal(rte_mempool_lookup(was), mp);
+	rte_pktmbuf_free(m);
+	vnic__fit_fini(&comes);
+	vnic__buffers_free_left(NULL, NULL);
+	assert_null(rte_mempool_lookup(was));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_copy_keeps_the_offloads, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_copy_to_be_had, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(init_says_why, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_copy_that_is_out, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("fit", tests, test_eal_setup, test_eal_teardown);
