@@ -35,8 +35,7 @@ const char *port_other(struct check *c, const struct port *p, const char *devarg
 			   NULL);
 }
 
-/* With one KEY=VALUE more, or another VALUE. */
-static const char *with(struct check *c, const struct port *p, const char *key, const char *value)
+const char *port_with(struct check *c, const struct port *p, const char *key, const char *value)
 {
 	const char *text = p->device;
 
@@ -113,7 +112,7 @@ static const char *make_interface(struct check *c, const char *name)
 }
 
 /* Is it there, and up? False: it is not there. */
-static bool check_interface(struct check *c, const struct port *p, const char *name)
+bool port_interface(struct check *c, const struct port *p, const char *name)
 {
 	if (!interface_is_there(name)) {
 		port_add(c, p, FINDING_ERROR, TEXT("there is no interface %s", name), "it does not open",
@@ -189,7 +188,7 @@ static void check_tap(struct check *c, const struct port *p)
 	    !interface_is_there(name) || interface_is_tap(name))
 		return;
 	port_add(c, p, FINDING_ERROR, TEXT("interface %s is there, and is no tap", name),
-		 "it does not open", with(c, p, "iface", TEXT("%.11s-tap", name)));
+		 "it does not open", port_with(c, p, "iface", TEXT("%.11s-tap", name)));
 }
 
 static void check_af_packet(struct check *c, const struct port *p)
@@ -200,7 +199,7 @@ static void check_af_packet(struct check *c, const struct port *p)
 		port_add(c, p, FINDING_ERROR, "the kernel has no AF_PACKET sockets", "it does not open",
 			 ROOT("modprobe af_packet"));
 	if (devargs_value(p->devargs, "iface", name, sizeof(name)))
-		check_interface(c, p, name);
+		port_interface(c, p, name);
 }
 
 static uint32_t number_of(const struct port *p, const char *key, uint32_t otherwise)
@@ -222,7 +221,7 @@ static void check_af_xdp(struct check *c, const struct port *p)
 		port_add(c, p, FINDING_ERROR, "the kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)",
 			 "it does not open",
 			 port_other(c, p, TEXT("net_af_packet_%s,iface=%s", name, name)));
-	if (name[0] == '\0' || !check_interface(c, p, name))
+	if (name[0] == '\0' || !port_interface(c, p, name))
 		return;
 	if (wanted > interface_rx_queues(name) && interface_rx_queues(name) != 0)
 		port_add(c, p, FINDING_ERROR,
@@ -244,7 +243,7 @@ static void check_listening(struct check *c, const struct port *p, const char *k
 	if (rc == 0)
 		return;
 	port_add(c, p, FINDING_ERROR, TEXT("socket %s: %s; %s", path, place_error(rc), place_cure(rc)),
-		 "it does not open", with(c, p, key, TEXT("/tmp/%s.sock", p->device)));
+		 "it does not open", port_with(c, p, key, TEXT("/tmp/%s.sock", p->device)));
 }
 
 /* The listener that it is to connect to: 0, or why not. */
@@ -277,7 +276,7 @@ static void check_connecting(struct check *c, const struct port *p, const char *
 			 "it does not open", TEXT("namei -l %s", QUOTE(path)));
 	else if (rc != 0)
 		port_add(c, p, FINDING_ERROR, TEXT("nobody listens on socket %s", path),
-			 "it does not open", with(c, p, "server", "1"));
+			 "it does not open", port_with(c, p, "server", "1"));
 }
 
 static bool says(const struct port *p, const char *key, const char *value, bool otherwise)
@@ -348,97 +347,6 @@ static void check_memif(struct check *c, const struct port *p)
 			 check_rerun(c, c->args.single_file ? NULL : "--single-file-segments", NULL, "--no-huge"));
 }
 
-/* What a file of packets begins with. */
-static bool is_capture(const char *path)
-{
-	static const uint32_t firsts[] = {0xa1b2c3d4, 0xa1b23c4d, 0xa1b2cd34, 0x0a0d0d0a};
-	FILE *file = fopen(path, "rbe");
-	uint32_t first = 0;
-	bool is = false;
-
-	if (file == NULL || fread(&first, sizeof(first), 1, file) != 1)
-		first = 0;
-	for (size_t i = 0; i < RTE_DIM(firsts); i++)
-		is |= first == firsts[i] || first == __builtin_bswap32(firsts[i]);
-	if (file != NULL)
-		fclose(file);
-	return is;
-}
-
-static void check_replayed(struct check *c, const struct port *p, const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) != 0 && errno == ENOENT)
-		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(ENOENT)), "it does not open",
-			 TEXT("tcpdump -c 1000 -w %s", QUOTE(path)));
-	else if (access(path, R_OK) != 0)
-		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(errno)), "it does not open",
-			 TEXT("namei -l %s", QUOTE(path)));
-	/* of a pipe nothing may be read here */
-	else if (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && !is_capture(path)))
-		port_add(c, p, FINDING_ERROR, TEXT("%s is no capture", path), "it does not open",
-			 TEXT("tcpdump -c 1000 -w %s", QUOTE(TEXT("%s.pcap", path))));
-}
-
-/* May it be written? There is no other way to know than to make it. */
-static int try_to_write(const char *path)
-{
-	bool there = access(path, F_OK) == 0;
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | (there ? 0 : O_CREAT | O_EXCL), 0600);
-	int rc = fd < 0 ? -errno : 0;
-
-	if (fd >= 0) {
-		close(fd);
-		if (!there)
-			unlink(path);
-	}
-	return rc == -ENXIO ? 0 : rc; /* a pipe without its reader */
-}
-
-static void check_written(struct check *c, const struct port *p, const char *path)
-{
-	int rc = c->start ? 0 : try_to_write(path);
-	const char *slash = strrchr(path, '/');
-	const char *folder = slash == NULL || slash == path ? "/" : TEXT("%.*s", (int)(slash - path), path);
-
-	if (rc == -ENOENT && access(folder, F_OK) != 0)
-		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", folder, strerror(ENOENT)), "it does not open",
-			 TEXT("mkdir -p %s", QUOTE(folder)));
-	else if (rc != 0)
-		port_add(c, p, FINDING_ERROR, TEXT("%s: %s", path, strerror(-rc)), "it does not open",
-			 with(c, p, "tx_pcap", TEXT("/tmp/%s.pcap", p->device)));
-}
-
-static const char *const capture_interfaces[] = {"iface", "rx_iface", "rx_iface_in", "tx_iface"};
-
-static bool is_live_capture(const char *devargs)
-{
-	char name[64];
-	bool is = false;
-
-	for (size_t i = 0; i < RTE_DIM(capture_interfaces); i++)
-		is |= devargs_value(devargs, capture_interfaces[i], name, sizeof(name));
-	return is && devargs_driver(devargs, "net_pcap");
-}
-
-static void check_capture(struct check *c, const struct port *p)
-{
-	char path[512], name[64], last[64] = "";
-
-	for (size_t i = 0; i < RTE_DIM(capture_interfaces); i++) {
-		if (!devargs_value(p->devargs, capture_interfaces[i], name, sizeof(name)) ||
-		    strcmp(name, last) == 0)
-			continue;
-		check_interface(c, p, name);
-		snprintf(last, sizeof(last), "%s", name);
-	}
-	if (devargs_value(p->devargs, "rx_pcap", path, sizeof(path)))
-		check_replayed(c, p, path);
-	if (devargs_value(p->devargs, "tx_pcap", path, sizeof(path)))
-		check_written(c, p, path);
-}
-
 /* ---- all ---- */
 
 static const struct {
@@ -455,13 +363,13 @@ static const struct {
 	{"net_vhost", check_vhost, 0},
 	{"net_virtio_user", check_virtio_user, 0},
 	{"net_memif", check_memif, 0},
-	{"net_pcap", check_capture, 0},
+	{"net_pcap", check_pcap, 0},
 };
 
 static uint64_t rights_for(const char *devargs)
 {
 	uint64_t rights = is_kernel_vhost(devargs) ? RIGHT(CAP_NET_ADMIN) :
-			  is_live_capture(devargs) ? RIGHT(CAP_NET_RAW) :
+			  pcap_is_live(devargs) ? RIGHT(CAP_NET_RAW) :
 						     0;
 	char address[16];
 
@@ -491,7 +399,7 @@ static void check_queues(struct check *c, const struct port *p)
 				 TEXT("%s has %u queues, %" PRIu64 " are needed", p->device,
 				      number_of(p, known[i].key, 1), p->queues),
 				 "it does not open",
-				 with(c, p, known[i].key, TEXT("%" PRIu64, p->queues)));
+				 port_with(c, p, known[i].key, TEXT("%" PRIu64, p->queues)));
 }
 
 /* An example for each that a driver may lack. */
@@ -511,7 +419,7 @@ static void check_needs(struct check *c, const struct port *p)
 		value = TEXT("%s,server=1", value);
 	}
 	port_add(c, p, FINDING_ERROR, TEXT("%s has no %s=VALUE", p->device, lacks), "it does not open",
-		 with(c, p, lacks, value));
+		 port_with(c, p, lacks, value));
 }
 
 static void check_port(struct check *c, const char *section, const char *devargs, uint64_t queues)
