@@ -14,6 +14,7 @@
 #include <rte_malloc.h>
 
 #include "adapter.h"
+#include "buffers.h"
 #include "spsc.h"
 
 #define DEPTH_DEFAULT 512
@@ -82,7 +83,7 @@ void vnic__receive_free(struct vnic__receive *rc)
 void vnic__receiver_free(struct vnic_receiver *r)
 {
 	for (uint32_t i = 0; i < r->nb_copies; i++)
-		rte_mempool_free(r->copies_of[i]);
+		vnic__buffers_leave(r->copies_of[i]);
 	rte_free(r->ring);
 	rte_free(r);
 }
@@ -96,7 +97,7 @@ static bool make_copies(struct vnic_receiver *r, const struct vnic_adapter *a, u
 
 	if (r->nb_copies != 0)
 		depth = rte_align32pow2(depth);
-	snprintf(name, sizeof(name), "rc_%p_%u", (void *)r, r->nb_copies);
+	snprintf(name, sizeof(name), "vnic_rx_%u", vnic__buffers_number());
 	r->copies_of[r->nb_copies] =
 		rte_pktmbuf_pool_create(name, depth + 4 * COPIES_CACHE, COPIES_CACHE, 0,
 					(uint16_t)(RTE_PKTMBUF_HEADROOM + room), a->numa_node);
