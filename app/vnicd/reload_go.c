@@ -19,14 +19,20 @@ static struct say_kind removals, returns;
 
 /* ---- what goes is emptied ---- */
 
-/* While something is waited for, all is served as ever. */
-static void attend(struct vnicd *d)
+/* The main lcore polls what is its own. */
+static void poll_or_nap(struct vnicd *d)
 {
 	const struct timespec nap = {.tv_nsec = NAP_NS};
 
-	vnicd_attend(d, 0);
 	if (vnicd_lcores_poll_main(d) == 0)
 		nanosleep(&nap, NULL);
+}
+
+/* While something is waited for, all is served as ever. */
+static void attend(struct vnicd *d)
+{
+	vnicd_attend(d, 0);
+	poll_or_nap(d);
 }
 
 static uint64_t missing(const struct vnicd_face *f)
@@ -215,11 +221,8 @@ static void close_ports(struct vnicd *d, const uint16_t *port, uint32_t n)
 /* Some of the daemon is gone: clients wait. */
 static void attend_gone(struct vnicd *d)
 {
-	const struct timespec nap = {.tv_nsec = NAP_NS};
-
 	vnicd_peers_poll(d, 0);
-	if (vnicd_lcores_poll_main(d) == 0)
-		nanosleep(&nap, NULL);
+	poll_or_nap(d);
 }
 
 /* Its client's last cancel may be about to end. */
